@@ -1,0 +1,1 @@
+"""AutoRke: change platform for Kubernetes fleets built with rke."""

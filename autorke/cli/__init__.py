@@ -1,0 +1,1 @@
+"""The autorke command line."""

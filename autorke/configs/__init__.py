@@ -1,0 +1,1 @@
+"""Versioned cluster.yml and rkestate: config and state revisions."""

@@ -1,0 +1,74 @@
+"""The Celery application. A message is a hint that carries one id; Postgres decides (engine.md §0, §1)."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import Celery
+from sqlalchemy.orm import Session
+
+from autorke.core.db import after_commit
+from autorke.core.settings import get_settings
+
+log = logging.getLogger(__name__)
+
+LAUNCH = "autorke.launch"
+RECONCILE = "autorke.reconcile"
+
+
+def _broker_url() -> str:
+    url = get_settings().redis_url
+    if url is None:
+        return "memory://"
+    text = url.get_secret_value()
+    return text.replace("unix://", "redis+socket://", 1) if text.startswith("unix://") else text
+
+
+def make_app() -> Celery:
+    """Settings follow engine.md §1: early ack, no result backend, no remote control, no long tasks."""
+    app = Celery("autorke", broker=_broker_url())
+    app.conf.update(
+        task_acks_late=False,
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        task_time_limit=60,
+        task_serializer="json",
+        accept_content=["json"],
+        broker_transport_options={
+            "visibility_timeout": 3600,
+            "global_keyprefix": "autorke:",
+            "socket_keepalive": True,
+            "health_check_interval": 15,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 3,
+        },
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=3,
+        worker_soft_shutdown_timeout=10,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        worker_max_tasks_per_child=1000,
+        task_publish_retry=False,
+        task_default_queue="launch",
+    )
+    return app
+
+
+app = make_app()
+
+
+def hint(task: str, key: str) -> bool:
+    """Publish one hint; False (logged) when the broker cannot take it: the outbox sends it again."""
+    try:
+        app.send_task(task, args=[key], retry=False, ignore_result=True)
+    except Exception as error:  # kombu raises many kinds; none of them may fail a committed request
+        log.warning("hint not sent", extra={"task": task, "error": type(error).__name__})
+        return False
+    return True
+
+
+def send_after_commit(session: Session, task: str, key: str) -> None:
+    """Publish a hint once this transaction is durable; ids only, never values."""
+    after_commit(session, lambda: (hint(task, key), None)[1])

@@ -1,0 +1,42 @@
+"""All settings in one class, read from `AUTORKE_*` variables; unset database and redis URLs mean embedded mode."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One value per operational choice; durations are `timedelta`, secrets are `SecretStr`."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTORKE_", extra="ignore")
+
+    database_url: SecretStr | None = Field(None, description="postgresql+psycopg://…; unset = embedded")
+    redis_url: SecretStr | None = Field(None, description="redis://… or unix://…; unset = embedded")
+    data_dir: Path = Field(Path("data"), description="Embedded databases and keys live here, mode 0700")
+    secret_key_file: Path | None = Field(None, description="File with the base64 AES-256 key of the secrets")
+    secret_key: SecretStr | None = Field(None, description="The same key as a value; the file wins")
+    host: str = Field("127.0.0.1", description="Address the api listens on")
+    port: int = Field(8000, description="Port the api listens on")
+    public_url: str = Field("http://127.0.0.1:8000", description="How people and callbacks reach the api")
+    body_limit: int = Field(10_000_000, description="Largest accepted request body in bytes")
+    session_ttl: timedelta = Field(timedelta(hours=12), description="Life of a login session")
+    lease: timedelta = Field(timedelta(seconds=20), description="A runner that is silent for this long is lost")
+    heartbeat: timedelta = Field(timedelta(seconds=5), description="How often a runner renews its lease")
+    reconcile_every: timedelta = Field(timedelta(seconds=2), description="Period of the reconciler")
+    hint_resend: timedelta = Field(timedelta(seconds=2), description="READY attempts older than this are hinted again")
+    gate_ttl: timedelta = Field(timedelta(hours=72), description="An undecided gate expires after this")
+    cookie_secure: bool = Field(False, description="Set the Secure flag on session cookies (behind TLS: yes)")
+    launcher_socket: Path | None = Field(None, description="This host's launcher; unset = spawn directly")
+    run_dir: Path = Field(Path("/dev/shm"), description="tmpfs for per-attempt private files")  # noqa: S108
+    environment: str = Field("production", description="Shown in logs and on the overview page")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process-wide settings; tests build their own `Settings(...)` and pass it where it is needed."""
+    return Settings()

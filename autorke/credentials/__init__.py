@@ -1,0 +1,1 @@
+"""Encrypted credentials, write-only over the API."""

@@ -1,0 +1,1 @@
+"""Own supervisor for Postgres, Valkey, api and worker."""

@@ -1,0 +1,1 @@
+"""One file is one flow; file order is execution order."""

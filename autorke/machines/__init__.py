@@ -1,0 +1,1 @@
+"""Machines: the canonical slice (models, schemas, service, routes)."""

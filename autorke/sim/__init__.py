@@ -1,0 +1,1 @@
+"""Simulated edges: SSH hosts, Docker, Kubernetes, CMDB. Never imported by the product."""

@@ -1,0 +1,1 @@
+"""Tickets over the API: create, approve, retry, cancel, logs, stream."""

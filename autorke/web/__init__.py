@@ -1,0 +1,1 @@
+"""FastAPI toolkit; knows no slice."""

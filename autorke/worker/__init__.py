@@ -1,0 +1,1 @@
+"""Celery workers, the launcher and the detached runner of an attempt."""
