@@ -1,0 +1,51 @@
+"""What can keep the embedded databases from starting, in words for the person at the terminal."""
+
+from __future__ import annotations
+
+from autorke.core.errors import AutoRkeError, Text
+
+
+class BinaryMissing(AutoRkeError):
+    code = "embedded-binary-missing"
+    text = Text(zh="找不到 {what} 的可执行文件，已查找：{places}", en="No {what} binary found; looked at {places}")
+    remedy = Text(
+        zh="安装可选依赖 autorke[embedded]，或用 {variable} 指定，或改用外部服务的 URL",
+        en="Install the extra autorke[embedded], or name one in {variable}, or set the URL of an outside server",
+    )
+
+
+class UnknownAccount(AutoRkeError):
+    code = "embedded-account-unknown"
+    text = Text(zh="系统中没有用户 {name}", en="There is no user {name} on this system")
+    remedy = Text(
+        zh="把 AUTORKE_EMBEDDED_USER 设为一个已存在的非 root 用户",
+        en="Set AUTORKE_EMBEDDED_USER to an existing user other than root",
+    )
+
+
+class StartFailed(AutoRkeError):
+    code = "embedded-start-failed"
+    text = Text(
+        zh="{service} 没有在 {seconds} 秒内就绪：{reason}", en="{service} was not ready in {seconds} s: {reason}"
+    )
+    remedy = Text(zh="查看日志 {log}", en="Look into {log}")
+
+
+class AlreadyRunning(AutoRkeError):
+    status = 409
+    code = "embedded-already-running"
+    text = Text(
+        zh="数据目录 {directory} 已被进程 {pid} 使用", en="Data directory {directory} is in use by process {pid}"
+    )
+    remedy = Text(
+        zh="先停止那个进程，或用 AUTORKE_DATA_DIR 指定另一个目录",
+        en="Stop that process first, or name another directory in AUTORKE_DATA_DIR",
+    )
+
+
+class UnsafeDirectory(AutoRkeError):
+    code = "embedded-unsafe-directory"
+    text = Text(
+        zh="目录 {directory} 属于别人或对别人可写", en="Directory {directory} is owned or writable by somebody else"
+    )
+    remedy = Text(zh="删除它或换一个数据目录", en="Remove it, or use another data directory")

@@ -1,0 +1,70 @@
+"""One migrated template database per test run, one clone of it per test (about 15 ms each)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.engine import URL
+
+ROOT = Path(__file__).parents[1]
+
+
+def alembic_config(url: URL) -> Config:
+    """The project's Alembic configuration, pointed at this database."""
+    config = Config(ROOT / "alembic.ini")
+    config.set_main_option("sqlalchemy.url", text(url).replace("%", "%%"))
+    return config
+
+
+def text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+class Template:
+    """A database that has had `alembic upgrade head`, and a way to clone it."""
+
+    def __init__(self, server: URL) -> None:
+        self._server = server
+        self._admin = psycopg.connect(text(server.set(drivername="postgresql")), autocommit=True)
+        self._numbers = itertools.count(1)
+        self._name = f"autorke_template_{self._admin.info.backend_pid}"
+        self._execute("CREATE DATABASE {}", self._name)
+        _create_schema(server.set(database=self._name))
+
+    @contextmanager
+    def clone(self) -> Iterator[URL]:
+        """A fresh copy with all tables and no rows of anybody else's."""
+        name = f"{self._name}_{next(self._numbers)}"
+        strategy = "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy"
+        self._execute(strategy, name, self._name)
+        try:
+            yield self._server.set(database=name)
+        finally:
+            self._execute("DROP DATABASE {} WITH (FORCE)", name)
+
+    def close(self) -> None:
+        self._execute("DROP DATABASE {} WITH (FORCE)", self._name)
+        self._admin.close()
+
+    def _execute(self, statement: str, *names: str) -> None:
+        self._admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _create_schema(url: URL) -> None:
+    if any((ROOT / "migrations/versions").glob("*.py")):
+        command.upgrade(alembic_config(url), "head")
+        return
+    import migrations.models  # noqa: F401  fills Base.metadata
+    from autorke.core.db import Base
+
+    engine = create_engine(url, poolclass=NullPool)
+    Base.metadata.create_all(engine)
+    engine.dispose()
