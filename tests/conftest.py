@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from autorke.core import db, events
 from autorke.core.settings import get_settings
-from tests import servers
+from autorke.embedded import throwaway
 from tests.databases import Template, text
 
 
@@ -29,7 +29,7 @@ def database_template() -> Iterator[Template]:
         yield template
         template.close()
         return
-    with servers.postgres() as url:
+    with throwaway.postgres() as url:
         template = Template(url)
         yield template
         template.close()
@@ -75,7 +75,7 @@ def redis_server() -> Iterator[str]:
     if outside:
         yield outside
         return
-    with servers.valkey() as url:
+    with throwaway.valkey() as url:
         yield url
 
 

@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Service:
-    """What to run. `stdin` is written once and closed (configuration that must not show in argv); `grace` in seconds."""
+    """What to run. `stdin` is written once and closed: configuration that must not show in argv. Times in seconds."""
 
     name: str
     argv: tuple[str, ...]
@@ -41,7 +41,8 @@ Process = subprocess.Popen[bytes]
 def spawn(service: Service) -> Process:
     """Start in a process group of its own, so that Ctrl-C reaches only us and stopping stays in order.
 
-    Must be called on the main thread: the kernel sends the death signal when the *thread* that forked ends.
+    Call it on the main thread only: the kernel sends the death signal when the *thread* that forked ends, and
+    preexec_fn is safe only while no other thread holds a lock.
     """
     parent = os.getpid()
 
@@ -52,7 +53,7 @@ def spawn(service: Service) -> Process:
 
     drop = service.account if os.geteuid() == 0 else None
     with service.log.open("ab") as log:
-        process = subprocess.Popen(  # noqa: PLW1509  prctl is the reason for preexec_fn; this process has no threads
+        process = subprocess.Popen(
             service.argv,
             stdin=subprocess.PIPE if service.stdin else subprocess.DEVNULL,
             stdout=log,

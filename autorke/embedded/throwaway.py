@@ -1,4 +1,4 @@
-"""Throw-away database servers for tests: on tmpfs, without fsync, dead when the tests are."""
+"""Throw-away servers for tests, benches and `alembic check`: in memory, without fsync, dead when their caller is."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from autorke.embedded.postgres import DATABASE, THROW_AWAY, Postgres, create_dat
 from autorke.embedded.service import Service, spawn, stop, wait_ready
 from autorke.embedded.valkey import Valkey
 
-PREFIX = "autorke-test-"
+PREFIX = "autorke-scratch-"
 
 
 @contextmanager
 def scratch_directory() -> Iterator[Path]:
     """A short-named directory (Unix socket paths end at 107 bytes), in memory where there is enough of it.
 
-    Its name carries our pid: what a killed test run left behind goes away with the next one.
+    Its name carries our pid: what a killed process left behind goes away with the next one.
     """
     base = _scratch_base()
     for old in base.glob(PREFIX + "*"):
@@ -40,7 +40,7 @@ def scratch_directory() -> Iterator[Path]:
 
 
 def _scratch_base() -> Path:
-    memory = Path("/dev/shm")
+    memory = Path("/dev/shm")  # noqa: S108  mkdtemp makes a private name in it
     if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 500_000_000:
         return memory
     return Path(tempfile.gettempdir())
