@@ -1,0 +1,176 @@
+"""Server-sent events: Redis wakes, the database tells. The only asynchronous code besides the server itself.
+
+A route authorises the caller, then returns `stream(request, channel, read_since, cursor)`. `read_since` opens its own
+short transaction, re-checks that the caller may still look, and returns rows behind the cursor, oldest first, bounded
+by its own LIMIT. A client that reads slowly is never queued for: it holds one flag, and the next read continues where
+its last event ended. The connection ends after `ROTATE` seconds; the browser returns with Last-Event-ID and is
+authorised anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from fastapi import Request
+from fastapi.sse import EventSourceResponse, format_sse_event
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from autorke.core.errors import AutoRkeError
+from autorke.core.events import PREFIX
+from autorke.core.settings import get_settings
+from autorke.web import problems
+from autorke.web.errors import TooManyStreams
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 15.0
+ROTATE = 15 * 60.0
+POLL_WITHOUT_BROKER = 1.0
+MAX_STREAMS = 1000
+READ_THREADS = 4
+
+Event = tuple[str, str, Any]
+"""(id to resume behind, event name, JSON-ready data)."""
+ReadSince = Callable[[str | None], Sequence[Event]]
+
+
+class Wakeups:
+    """One Redis subscription per process, fanned out in memory: a listener is a flag that can be set twice at no cost.
+
+    While the broker is away `connected` is false and streams poll; nothing is lost, it only takes up to a second.
+    """
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.stopping = asyncio.Event()
+        self.count = 0
+        self._flags: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+        self.readers = anyio.CapacityLimiter(READ_THREADS)
+
+    def start(self) -> None:
+        """Begin to listen, when a broker is configured. Call within the event loop."""
+        if get_settings().redis_url is not None:
+            self._task = asyncio.create_task(self._listen(), name="wakeups")
+
+    async def stop(self) -> None:
+        """End all streams and the subscription, so that the server can shut down at once."""
+        self.stopping.set()
+        self._wake_all()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    @contextlib.contextmanager
+    def listen(self, channel: str) -> Any:
+        """A flag that is set at each wake-up of the channel. Raises TooManyStreams."""
+        if self.count >= MAX_STREAMS:
+            raise TooManyStreams(limit=MAX_STREAMS)
+        flag = asyncio.Event()
+        self.count += 1
+        self._flags[channel].add(flag)
+        try:
+            yield flag
+        finally:
+            self.count -= 1
+            self._flags[channel].discard(flag)
+            if not self._flags[channel]:
+                del self._flags[channel]
+
+    def _wake_all(self) -> None:
+        for flags in self._flags.values():
+            for flag in flags:
+                flag.set()
+
+    async def _listen(self) -> None:
+        url = get_settings().redis_url
+        assert url is not None  # noqa: S101  start() checked
+        pause = 0.5
+        while True:
+            broker = Redis.from_url(url.get_secret_value(), socket_connect_timeout=2, health_check_interval=15)
+            try:
+                async with broker, broker.pubsub() as subscription:
+                    await subscription.psubscribe(PREFIX + "*")
+                    self.connected, pause = True, 0.5
+                    self._wake_all()  # whatever was published while we were away
+                    await self._forward(subscription)
+            except (RedisError, OSError) as error:
+                if self.connected:
+                    log.warning("wake-ups lost, polling", extra={"error": type(error).__name__})
+            finally:
+                self.connected = False
+            self._wake_all()  # sleepers must notice that they have to poll now
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 10)
+
+    async def _forward(self, subscription: Any) -> None:
+        while True:
+            message = await subscription.get_message(ignore_subscribe_messages=True, timeout=HEARTBEAT)
+            if message is None:
+                await subscription.ping()
+                continue
+            channel = message["channel"].decode(errors="replace").removeprefix(PREFIX)
+            for flag in self._flags.get(channel, ()):
+                flag.set()
+
+
+def _encode(event: Event) -> bytes:
+    key, name, data = event
+    return format_sse_event(data_str=json.dumps(data, ensure_ascii=False, default=str), event=name, id=key)
+
+
+async def _events(
+    wakeups: Wakeups, flag: asyncio.Event, read_since: ReadSince, cursor: str | None
+) -> AsyncIterator[bytes]:
+    ends = time.monotonic() + ROTATE
+    spoken = 0.0
+    while not wakeups.stopping.is_set() and time.monotonic() < ends:
+        flag.clear()  # before the read: a wake-up during it causes one more read, never a lost row
+        rows = await anyio.to_thread.run_sync(read_since, cursor, limiter=wakeups.readers)
+        for row in rows:
+            cursor, spoken = row[0], time.monotonic()
+            yield _encode(row)
+        if rows:
+            continue
+        if time.monotonic() - spoken >= HEARTBEAT:
+            spoken = time.monotonic()
+            yield b": alive\n\n"
+        pause = HEARTBEAT if wakeups.connected else POLL_WITHOUT_BROKER
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(flag.wait(), min(pause, max(ends - time.monotonic(), 0.01)))
+
+
+async def _guarded(request: Request, channel: str, read_since: ReadSince, cursor: str | None) -> AsyncIterator[bytes]:
+    """A refusal in mid-stream (the role was taken away) is told as an event, because the status is already sent."""
+    wakeups: Wakeups = request.app.state.wakeups
+    try:
+        with wakeups.listen(channel) as flag:
+            async for part in _events(wakeups, flag, read_since, cursor):
+                yield part
+    except AutoRkeError as error:
+        lang = problems.language(request.headers.get("accept-language", ""))
+        told = problems.body(error, instance=request.state.request_id, lang=lang)
+        yield format_sse_event(data_str=json.dumps(told, ensure_ascii=False), event="problem")
+
+
+def stream(request: Request, channel: str, read_since: ReadSince, cursor: str | None) -> EventSourceResponse:
+    """Events of `channel` behind `cursor` (Last-Event-ID wins over it). Return it from an `async def` route.
+
+    Each event goes out as `id`, `event`, `data`; a comment every 15 s keeps proxies from closing the connection.
+    """
+    resume = request.headers.get("last-event-id") or cursor
+    return EventSourceResponse(
+        _guarded(request, channel, read_since, resume),
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
