@@ -99,6 +99,7 @@ identity() {
     fact uptime "$(cut -d. -f1 /proc/uptime)"
     fact cpus "$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
     awk '/^MemTotal:/ {t=$2} /^MemAvailable:/ {a=$2} END {printf "memory\t%d\t%d\n", t, a}' /proc/meminfo
+    # shellcheck disable=SC3045  # every sh of these systems knows -S and -H
     fact nofile "$(ulimit -Sn)" "$(ulimit -Hn)"
 }
 
@@ -185,6 +186,7 @@ docker_here() {
 }
 
 # Read as root in one go: what an earlier cluster left, its CA, the hardware's id, SELinux policy modules.
+# shellcheck disable=SC2016  # expands in the shell that runs it
 ROOT_PART='
 fact() {
     key=$1; shift; printf "%s" "$key"
