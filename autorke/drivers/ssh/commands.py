@@ -1,0 +1,78 @@
+"""One remote command: the only place where words become a shell line, and where its output is collected."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Callable, Sequence
+
+import paramiko
+
+OUTPUT_LIMIT = 4 * 1024 * 1024
+"""Bytes kept of stdout and of stderr each; the rest is read and dropped, so that the command can end."""
+
+_PIECE = 1 << 16
+
+
+def command_line(argv: Sequence[str], *, sudo: bool = False) -> bytes:
+    """The words as one line for the login shell of the machine, each in quotes. Raises ValueError.
+
+    `shlex.quote` leaves harmless words bare, but a bare first word may be an assignment (`A=b`) or a keyword (`if`),
+    and zsh expands a bare `=word`: so every word is quoted.
+    """
+    if not argv or not argv[0]:
+        raise ValueError("no command")
+    words = ["sudo", "-n", "--", *argv] if sudo else list(argv)
+    if any("\0" in word for word in words):
+        raise ValueError("a word holds a NUL byte")
+    try:
+        return " ".join(_quoted(word) for word in words).encode()
+    except UnicodeEncodeError:
+        raise ValueError("a word is not valid Unicode") from None
+
+
+def _quoted(word: str) -> str:
+    quoted = shlex.quote(word)
+    return quoted if quoted != word else f"'{word}'"
+
+
+def converse(channel: paramiko.Channel, stdin: bytes | None) -> tuple[bytes, bytes]:
+    """Feed stdin and read both outputs to their end, at the same time: neither side can block the other."""
+    stderr = bytearray()
+    helpers = [_thread(_drain, channel.recv_stderr, stderr)]
+    if stdin:
+        helpers.append(_thread(_feed, channel, stdin))
+    else:
+        _end_of_input(channel)
+    stdout = bytearray()
+    _drain(channel.recv, stdout)
+    for helper in helpers:
+        helper.join()
+    return bytes(stdout), bytes(stderr)
+
+
+def _thread(work: Callable[..., None], *args: object) -> threading.Thread:
+    thread = threading.Thread(target=work, args=args, daemon=True)
+    thread.start()
+    return thread
+
+
+def _drain(receive: Callable[[int], bytes], kept: bytearray) -> None:
+    while piece := receive(_PIECE):
+        kept += piece[: max(0, OUTPUT_LIMIT - len(kept))]
+
+
+def _feed(channel: paramiko.Channel, data: bytes) -> None:
+    try:
+        for start in range(0, len(data), _PIECE):
+            channel.sendall(data[start : start + _PIECE])
+    except OSError:
+        return  # the command ended without reading it all; its exit code says whether that is a failure
+    _end_of_input(channel)
+
+
+def _end_of_input(channel: paramiko.Channel) -> None:
+    try:
+        channel.shutdown_write()
+    except (OSError, EOFError):
+        return  # closed already: the exit code is asked for next

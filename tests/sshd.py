@@ -1,0 +1,177 @@
+"""A real OpenSSH sshd on a loopback port, for tests: own keys, own configuration, no PAM, nothing of the machine's own.
+
+Load it with `pytest_plugins = ["tests.sshd"]`. `sshd` is one server for the whole run; `make_sshd` starts further ones
+with other options (a bastion, a forbidden forwarding).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from autorke.drivers.base import SshTarget
+
+SSHD = shutil.which("sshd") or shutil.which("/usr/sbin/sshd")
+
+_OPTIONS = {
+    "ListenAddress": "127.0.0.1",
+    "UsePAM": "no",
+    "StrictModes": "no",
+    "PasswordAuthentication": "no",
+    "KbdInteractiveAuthentication": "no",
+    "PermitRootLogin": "prohibit-password",
+    "AllowStreamLocalForwarding": "yes",
+    "AllowTcpForwarding": "yes",
+    "MaxStartups": "300:30:600",
+    "LogLevel": "ERROR",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class KeyPair:
+    """A private key as text and its public line."""
+
+    private: str
+    public: str
+
+
+def make_key(kind: str = "ed25519", passphrase: str | None = None, *, pem: bool = False) -> KeyPair:
+    """`kind` is ed25519, rsa or ecdsa; `pem` asks for PKCS#8 in place of OpenSSH's own form."""
+    private: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+    if kind == "rsa":
+        private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    elif kind == "ecdsa":
+        private = ec.generate_private_key(ec.SECP256R1())
+    else:
+        private = ed25519.Ed25519PrivateKey.generate()
+    lock: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        lock = serialization.BestAvailableEncryption(passphrase.encode())
+    form = serialization.PrivateFormat.PKCS8 if pem else serialization.PrivateFormat.OpenSSH
+    text = private.private_bytes(serialization.Encoding.PEM, form, lock).decode()
+    line = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return KeyPair(text, line.decode())
+
+
+@dataclasses.dataclass(frozen=True)
+class Sshd:
+    """A running server and how to get in."""
+
+    port: int
+    user: str
+    user_key: KeyPair
+    host_keys: dict[str, KeyPair]
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def host_key(self) -> str:
+        return next(iter(self.host_keys.values())).public
+
+    def target(self, name: str = "m1", **changes: object) -> SshTarget:
+        base = SshTarget(
+            name=name,
+            address="127.0.0.1",
+            port=self.port,
+            user=self.user,
+            host_key=self.host_key,
+            private_key=self.user_key.private,
+        )
+        return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+
+    def authorize(self, public: str) -> None:
+        with (self.directory / "authorized_keys").open("a") as file:
+            file.write(public + "\n")
+
+    def log(self) -> str:
+        return (self.directory / "log").read_text()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+    def sessions(self) -> list[int]:
+        """Process ids of the connections that are open now."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def signal_sessions(self, number: signal.Signals) -> None:
+        for pid in self.sessions():
+            os.kill(pid, number)
+
+
+@contextlib.contextmanager
+def running_sshd(
+    directory: Path, *, host_key_kinds: tuple[str, ...] = ("ed25519",), **options: str
+) -> Iterator[Sshd]:
+    if SSHD is None:
+        pytest.skip("SKIPPED: no sshd on this machine; install the Debian package openssh-server")
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd insists on it as root, and only its package's unit makes it
+    port = _free_port()
+    user_key = make_key()
+    host_keys = {kind: make_key(kind) for kind in host_key_kinds}
+    lines = [f"Port {port}", f"PidFile {directory}/pid", f"AuthorizedKeysFile {directory}/authorized_keys"]
+    for kind, pair in host_keys.items():
+        path = directory / f"host_{kind}"
+        path.write_text(pair.private)
+        path.chmod(0o600)
+        lines.append(f"HostKey {path}")
+    lines += [f"{name} {value}" for name, value in {**_OPTIONS, **options}.items()]
+    (directory / "config").write_text("\n".join(lines) + "\n")
+    (directory / "authorized_keys").write_text(user_key.public + "\n")
+    command = [SSHD, "-D", "-f", str(directory / "config"), "-E", str(directory / "log")]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    server = Sshd(port, getpass.getuser(), user_key, host_keys, directory, process)
+    try:
+        _wait_for_port(server)
+        yield server
+    finally:
+        if process.poll() is None:
+            server.signal_sessions(signal.SIGCONT)
+            server.signal_sessions(signal.SIGTERM)
+            server.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _wait_for_port(server: Sshd) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and server.process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", server.port), timeout=1):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"sshd did not start: {server.log()}")
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with running_sshd(tmp_path_factory.mktemp("sshd"), host_key_kinds=("ed25519", "rsa", "ecdsa")) as server:
+        yield server
+
+
+@pytest.fixture
+def make_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sshd]]:
+    with contextlib.ExitStack() as stack:
+
+        def make(**options: object) -> Sshd:
+            return stack.enter_context(running_sshd(tmp_path_factory.mktemp("sshd"), **options))  # type: ignore[arg-type]
+
+        yield make
