@@ -65,6 +65,13 @@ def _create_schema(url: URL) -> None:
     import migrations.models  # noqa: F401  fills Base.metadata
     from autorke.core.db import Base
 
+    for table in Base.metadata.tables.values():  # a slice may point at one that has no models yet
+        for key in list(table.foreign_key_constraints):
+            if key.elements[0].target_fullname.split(".")[0] not in Base.metadata.tables:
+                table.constraints.remove(key)
+                for element in key.elements:
+                    element.parent.foreign_keys.discard(element)
+                    table.foreign_keys.discard(element)
     engine = create_engine(url, poolclass=NullPool)
     Base.metadata.create_all(engine)
     engine.dispose()

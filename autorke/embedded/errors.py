@@ -49,3 +49,23 @@ class UnsafeDirectory(AutoRkeError):
         zh="目录 {directory} 属于别人或对别人可写", en="Directory {directory} is owned or writable by somebody else"
     )
     remedy = Text(zh="删除它或换一个数据目录", en="Remove it, or use another data directory")
+
+
+class PortTaken(AutoRkeError):
+    status = 409
+    code = "embedded-port-taken"
+    text = Text(zh="{host}:{port} 已被别的进程占用", en="{host}:{port} is taken by another process")
+    remedy = Text(zh="停止它，或用 AUTORKE_PORT 指定别的端口", en="Stop it, or name another port in AUTORKE_PORT")
+
+
+class OtherVersion(AutoRkeError):
+    status = 409
+    code = "embedded-other-version"
+    text = Text(
+        zh="{directory} 中的数据属于 PostgreSQL {found}，而可执行文件是 {wanted}",
+        en="The data in {directory} belongs to PostgreSQL {found}; the binaries are {wanted}",
+    )
+    remedy = Text(
+        zh="用 AUTORKE_PG_BIN 指定旧版本，pg_dump 导出后再导入新版本",
+        en="Name the old version in AUTORKE_PG_BIN, pg_dump, then load the dump into the new one",
+    )

@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,12 @@ from urllib.parse import quote
 
 from autorke.embedded.account import Account, private_directory
 from autorke.embedded.binaries import PostgresBinaries
-from autorke.embedded.errors import StartFailed
+from autorke.embedded.errors import OtherVersion, StartFailed
 from autorke.embedded.service import Service
 
 SUPERUSER = "autorke"
 DATABASE = "autorke"
+INITDB_TIMEOUT = 120
 THROW_AWAY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 """Settings of a server whose data nobody will miss (tests)."""
 
@@ -65,6 +67,7 @@ class Postgres:
             environ=_environ(),
             account=self.account,
             stop_signal=signal.SIGINT,
+            database=True,
         )
 
     def accepts(self, pid: int) -> bool:
@@ -77,35 +80,65 @@ class Postgres:
 
 
 def initialise(server: Postgres) -> None:
-    """Make the data directory when there is none yet; raises StartFailed with initdb's last words."""
+    """Make the data directory when there is none yet. Raises OtherVersion, or StartFailed with initdb's last words."""
     private_directory(server.home, server.account)
     if (server.data / "PG_VERSION").exists():
         server.data.chmod(0o700)  # PostgreSQL refuses to start on anything wider
         return
-    password_file = server.home / f"initial-password-{secrets.token_hex(4)}"
-    descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        out.write(server.password + "\n")
-    drop = os.geteuid() == 0
-    if drop:
-        os.chown(password_file, server.account.uid, server.account.gid)
+    others = sorted(path.parent.name for path in server.home.glob("*/PG_VERSION"))
+    if others:
+        raise OtherVersion(directory=server.home, found=", ".join(others), wanted=server.binaries.major)
+    password_file = _password_file(server)
     try:
-        done = subprocess.run(
-            [server.binaries.path("initdb"), "-D", server.data, *_initdb_options(server, password_file)],
-            env=_environ(),
-            cwd="/",
-            capture_output=True,
-            text=True,
-            timeout=120,
-            user=server.account.uid if drop else None,
-            group=server.account.gid if drop else None,
-            extra_groups=[] if drop else None,
-        )
+        done = _run_initdb(server, password_file)
     finally:
         password_file.unlink(missing_ok=True)
     if done.returncode != 0:
         words = done.stderr.strip().splitlines() or ["no output"]
-        raise StartFailed(service="initdb", seconds=120, reason=words[-1], log=server.log)
+        raise StartFailed(service="initdb", seconds=INITDB_TIMEOUT, reason=words[-1], log=server.log)
+
+
+def wait_for_predecessor(server: Postgres, patience: float = 15.0) -> None:
+    """A server whose supervisor was killed is writing its data out: give it time to end. Raises StartFailed."""
+    pid_file = server.data / "postmaster.pid"
+    deadline = time.monotonic() + patience
+    while pid_file.exists() and _serves(pid_file.read_text().split("\n", 1)[0], server.data):
+        if time.monotonic() > deadline:
+            raise StartFailed(service="postgres", seconds=int(patience), reason="still running", log=server.log)
+        time.sleep(0.05)
+
+
+def _serves(pid: str, data: Path) -> bool:
+    """Whether this pid is a process working in `data`; pids are used again after a reboot."""
+    try:
+        return Path("/proc", pid, "cwd").readlink() == data
+    except OSError:
+        return False
+
+
+def _password_file(server: Postgres) -> Path:
+    """initdb reads it under its own user; /proc/self/fd does not survive the change of user."""
+    path = server.home / f"initial-password-{secrets.token_hex(4)}"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(server.password + "\n")
+    if os.geteuid() == 0:
+        os.chown(path, server.account.uid, server.account.gid)
+    return path
+
+
+def _run_initdb(server: Postgres, password_file: Path) -> subprocess.CompletedProcess[str]:
+    drop = server.account if os.geteuid() == 0 else None
+    return subprocess.run(
+        [server.binaries.path("initdb"), "-D", server.data, *_initdb_options(server, password_file)],
+        env=_environ(),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=INITDB_TIMEOUT,
+        user=drop.uid if drop else None,
+        group=drop.gid if drop else None,
+        extra_groups=[] if drop else None,
+    )
 
 
 def _initdb_options(server: Postgres, password_file: Path) -> list[str]:

@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from autorke.embedded.account import Account
 from autorke.embedded.errors import StartFailed
@@ -31,8 +32,10 @@ class Service:
     account: Account | None = None
     stdin: bytes = field(default=b"", repr=False)
     stop_signal: signal.Signals = signal.SIGTERM
-    grace: float = 3.0
+    grace: float = 2.5
     start_timeout: float = 60.0
+    database: bool = False
+    """Databases are stopped last."""
 
 
 Process = subprocess.Popen[bytes]
@@ -72,29 +75,32 @@ def spawn(service: Service) -> Process:
     return process
 
 
-def wait_ready(service: Service, process: Process) -> float:
-    """Seconds until ready. Raises StartFailed when the child exits or `start_timeout` passes."""
+def wait_ready(service: Service, process: Process, stopping: Event | None = None) -> None:
+    """Until it is ready, or `stopping` is set. Raises StartFailed when it exits or `start_timeout` passes."""
+    stopping = stopping or Event()
     started = time.monotonic()
-    while not service.ready(process.pid):
+    while not stopping.is_set() and not service.ready(process.pid):
         waited = time.monotonic() - started
         if process.poll() is not None:
             raise _failed(service, f"exit code {process.returncode}: {last_line(service.log)}")
         if waited > service.start_timeout:
             raise _failed(service, "no answer")
-        time.sleep(0.01 if waited < 1 else 0.1)
-    return time.monotonic() - started
+        stopping.wait(0.01 if waited < 1 else 0.1)
 
 
-def stop(service: Service, process: Process) -> None:
-    """Ask, wait `grace` seconds, then kill what is left of its process group."""
-    if process.poll() is None:
-        process.send_signal(service.stop_signal)
+def stop_all(running: Sequence[tuple[Service, Process]]) -> None:
+    """Ask all at once, wait for each its `grace`, then kill what is left of their process groups."""
+    asked = time.monotonic()
+    for service, process in running:
+        if process.poll() is None:
+            process.send_signal(service.stop_signal)
+    for service, process in running:
         try:
-            process.wait(service.grace)
+            process.wait(max(0.0, asked + service.grace - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
-    end_group(process)
-    process.wait()
+        end_group(process)
+        process.wait()
 
 
 def end_group(process: Process) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from autorke.embedded.account import Account, database_account, private_directory
 from autorke.embedded.binaries import PostgresBinaries, find_postgres, find_valkey, postgres_for, valkey_for
 from autorke.embedded.postgres import DATABASE, THROW_AWAY, Postgres, create_database, initialise
-from autorke.embedded.service import Service, spawn, stop, wait_ready
+from autorke.embedded.service import Service, spawn, stop_all, wait_ready
 from autorke.embedded.valkey import Valkey
 
 PREFIX = "autorke-scratch-"
@@ -54,7 +54,7 @@ def running(service: Service) -> Iterator[Service]:
         wait_ready(service, process)
         yield service
     finally:
-        stop(service, process)
+        stop_all([(service, process)])
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class Valkey:
             environ={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
             account=self.account,
             stdin="\n".join(lines).encode() + b"\n",
+            database=True,
         )
 
     def accepts(self, _pid: int) -> bool:

@@ -1,0 +1,27 @@
+"""Bring a database to the newest migration; also for `autorke migrate` against an outside server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import NullPool, create_engine, text
+
+import autorke
+
+ADVISORY_LOCK = 0x617574
+"""Several hosts may start at once: one migrates, the others wait and find nothing to do."""
+
+
+def upgrade(url: str) -> None:
+    """`alembic upgrade head`, in this process."""
+    config = Config(Path(autorke.__file__).parents[1] / "alembic.ini")
+    engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+    with engine.connect() as guard:
+        guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        guard.commit()
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    engine.dispose()

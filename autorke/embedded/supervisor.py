@@ -1,0 +1,195 @@
+"""`python -m autorke up`: starts everything one machine needs, keeps it running, stops it in order.
+
+What has an outside URL is not started here. `kill -9` of this process ends every child (the kernel signals them); only
+the runners of live changes, which are sessions of their own on purpose, finish or lose their lease by themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TextIO
+
+from autorke.core.errors import AutoRkeError
+from autorke.core.settings import Settings
+from autorke.embedded.account import database_account
+from autorke.embedded.binaries import find_postgres, find_valkey, postgres_for, valkey_for
+from autorke.embedded.datadir import DataDirectory, locked
+from autorke.embedded.errors import PortTaken
+from autorke.embedded.postgres import Postgres, create_database, initialise, wait_for_predecessor
+from autorke.embedded.product import launcher_socket, port_free, product_services
+from autorke.embedded.service import Process, Service, end_group, last_line, spawn, stop_all, wait_ready
+from autorke.embedded.valkey import Valkey
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+STEADY = 60.0
+"""Seconds: a crashed child is started again after a pause that doubles, and is forgiven after a steady minute."""
+PORT_PATIENCE = 5.0
+WATCH_EVERY = 0.2
+
+
+@dataclass
+class Child:
+    """One running service and its history of crashes."""
+
+    service: Service
+    process: Process
+    started: float
+    pause: float = FIRST_PAUSE
+    due: float | None = None
+    """When to start it again (monotonic), while it is down."""
+
+
+@dataclass
+class Supervisor:
+    """Runs until `stopping` is set. Single-threaded: the kernel ties children to the thread that started them."""
+
+    stopping: Event = field(default_factory=Event)
+    children: list[Child] = field(default_factory=list)
+
+    def start(self, *services: Service) -> None:
+        """Start these side by side and wait for each. Raises StartFailed; the caller then stops what runs."""
+        for service in services:
+            self.children.append(Child(service, spawn(service), time.monotonic()))
+        for child in self.children[-len(services) :]:
+            wait_ready(child.service, child.process, self.stopping)
+            if not self.stopping.is_set():
+                say(f"  {child.service.name:<9} ready after {time.monotonic() - child.started:.1f} s")
+
+    def watch(self) -> None:
+        """Start crashed children again, with growing pauses, until `stopping` is set."""
+        while not self.stopping.wait(WATCH_EVERY):
+            for child in self.children:
+                self._look_after(child, time.monotonic())
+
+    def _look_after(self, child: Child, now: float) -> None:
+        if child.due is not None:
+            if now >= child.due:
+                child.process, child.started, child.due = spawn(child.service), now, None
+                say(f"  {child.service.name:<9} started again")
+        elif child.process.poll() is not None:
+            end_group(child.process)
+            child.pause = FIRST_PAUSE if now - child.started > STEADY else child.pause
+            child.due = now + child.pause
+            say(
+                f"  {child.service.name:<9} ended ({child.process.returncode}), again in {child.pause:g} s: "
+                f"{last_line(child.service.log)}"
+            )
+            child.pause = min(child.pause * 2, LONGEST_PAUSE)
+
+    def stop(self) -> None:
+        """The product first, at once; then the databases under it."""
+        product = [child for child in self.children if not child.service.database]
+        databases = [child for child in self.children if child.service.database]
+        for tier in (product, databases):
+            stop_all([(child.service, child.process) for child in tier])
+        self.children.clear()
+
+
+def run(settings: Settings) -> int:
+    """The whole life of `up`; returns the exit code. Problems are one sentence each, on stderr."""
+    supervisor = Supervisor()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: supervisor.stopping.set())
+    try:
+        with locked(settings.data_dir, database_account()) as data:
+            _live(supervisor, settings, data)
+    except AutoRkeError as error:
+        say(f"{error.message.en}\n{error.message.zh}\n{error.hint.en} / {error.hint.zh}", sys.stderr)
+        return 1
+    return 0
+
+
+def _live(supervisor: Supervisor, settings: Settings, data: DataDirectory) -> None:
+    data.prepare()
+    say(f"AutoRke starts, data in {data.path}")
+    if os.geteuid() == 0:
+        say(f"  running as root: only the embedded databases run as {data.account.name}")
+    try:
+        environ = _start_databases(supervisor, settings, data)
+        if not supervisor.stopping.is_set():
+            _start_product(supervisor, settings, data, environ)
+        if not supervisor.stopping.is_set():
+            say(f"Ready: http://{settings.host}:{settings.port}  (logs in {data.log('api').parent}, Ctrl-C stops all)")
+        supervisor.watch()
+    finally:
+        say("Stopping")
+        supervisor.stop()
+
+
+def _start_databases(supervisor: Supervisor, settings: Settings, data: DataDirectory) -> dict[str, str]:
+    """Start what has no outside URL; returns the environment of the product's processes."""
+    environ = dict(os.environ)
+    environ["AUTORKE_DATA_DIR"] = str(data.path)
+    wanted: list[Service] = []
+    postgres = _postgres(data) if settings.database_url is None else None
+    if postgres:
+        wait_for_predecessor(postgres)
+        initialise(postgres)
+        wanted.append(postgres.service())
+        environ["AUTORKE_DATABASE_URL"] = postgres.url()
+    if settings.redis_url is None:
+        valkey = _valkey(data)
+        wanted.append(valkey.service())
+        environ["AUTORKE_REDIS_URL"] = valkey.url()
+    if wanted:
+        say(f"  embedded databases in {data.databases}: for demos and development, not for production")
+        supervisor.start(*wanted)
+    if postgres and not supervisor.stopping.is_set():
+        create_database(postgres)
+    if settings.secret_key is None and settings.secret_key_file is None:
+        environ["AUTORKE_SECRET_KEY_FILE"] = str(data.key_file)
+    return environ
+
+
+def _postgres(data: DataDirectory) -> Postgres:
+    return Postgres(
+        binaries=postgres_for(data.account, find_postgres(), data.databases),
+        account=data.account,
+        home=data.databases / "postgres",
+        sockets=data.database_sockets(),
+        log=data.log("postgres"),
+        password=data.make_secret("postgres.password"),
+    )
+
+
+def _valkey(data: DataDirectory) -> Valkey:
+    return Valkey(
+        binary=valkey_for(data.account, find_valkey(), data.databases),
+        account=data.account,
+        sockets=data.database_sockets(),
+        log=data.log("valkey"),
+        password=data.make_secret("valkey.password"),
+    )
+
+
+def _start_product(supervisor: Supervisor, settings: Settings, data: DataDirectory, environ: Mapping[str, str]) -> None:
+    from autorke.embedded.schema import upgrade  # a second of imports that the databases' start hides
+
+    started = time.monotonic()
+    upgrade(environ["AUTORKE_DATABASE_URL"])
+    say(f"  schema    up to date after {time.monotonic() - started:.1f} s")
+    _wait_for_port(settings)
+    children = {**environ, "AUTORKE_LAUNCHER_SOCKET": str(launcher_socket(data))}
+    supervisor.start(*product_services(settings, data, children))
+
+
+def _wait_for_port(settings: Settings) -> None:
+    """A predecessor that was killed may still be closing its streams."""
+    deadline = time.monotonic() + PORT_PATIENCE
+    while not port_free(settings.host, settings.port):
+        if time.monotonic() > deadline:
+            raise PortTaken(host=settings.host, port=settings.port)
+        time.sleep(0.1)
+
+
+def say(line: str, stream: TextIO = sys.stdout) -> None:
+    """One line for the person at the terminal, at once."""
+    stream.write(line + "\n")
+    stream.flush()
