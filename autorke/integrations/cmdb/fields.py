@@ -1,0 +1,79 @@
+"""The machine fields that a CMDB can fill, and how a foreign value becomes one of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from autorke.core import names
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"text expected, got {type(value).__name__}")
+    return names.line(str(value).strip())
+
+
+def _hostname(value: object) -> str:
+    return names.hostname(_text(value).lower().rstrip("."))
+
+
+def _address(value: object) -> str:
+    return names.address(_text(value))
+
+
+def _serial(value: object) -> str:
+    return names.serial(_text(value))
+
+
+def _count(value: object) -> int:
+    """A whole number from 0 to 2^31-1, also when it comes as text or as a float without a fraction."""
+    if isinstance(value, str):
+        value = float(value) if value.strip() else 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"number expected, got {type(value).__name__}")
+    if value != value or not 0 <= value < 2**31 or value != int(value):
+        raise ValueError("whole number from 0 to 2147483647 expected")
+    return int(value)
+
+
+def _port(value: object) -> int:
+    number = _count(value)
+    if not 1 <= number <= 65535:
+        raise ValueError("port from 1 to 65535 expected")
+    return number
+
+
+Parse = Callable[[object], str | int]
+
+FIELDS: dict[str, Parse] = {
+    "cmdb_id": _text,
+    "sn": _serial,
+    "hostname": _hostname,
+    "address": _address,
+    "internal_address": _address,
+    "ssh_port": _port,
+    "ssh_user": _text,
+    "host_key": _text,
+    "region": _text,
+    "datacenter": _text,
+    "room": _text,
+    "rack": _text,
+    "unit": _text,
+    "vendor": _text,
+    "model": _text,
+    "cpu_cores": _count,
+    "memory_mb": _count,
+    "disk_gb": _count,
+    "gpu_model": _text,
+    "gpu_count": _count,
+    "os_family": _text,
+    "os_version": _text,
+    "kernel": _text,
+    "docker_version": _text,
+    "owner": _text,
+    "department": _text,
+    "purpose": _text,
+    "cmdb_status": _text,
+}
+REQUIRED = frozenset({"cmdb_id", "sn", "hostname", "address"})
+NUMBERS = frozenset(name for name, parse in FIELDS.items() if parse in (_count, _port))
