@@ -11,7 +11,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import NullPool, Uuid, create_engine
 from sqlalchemy.engine import URL
 
 ROOT = Path(__file__).parents[1]
@@ -71,6 +71,7 @@ def _create_schema(url: URL) -> None:
                 table.constraints.remove(key)
                 for element in key.elements:
                     element.parent.foreign_keys.discard(element)
+                    element.parent.type = Uuid()
                     table.foreign_keys.discard(element)
     engine = create_engine(url, poolclass=NullPool)
     Base.metadata.create_all(engine)
