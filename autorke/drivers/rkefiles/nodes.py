@@ -1,0 +1,225 @@
+"""One node of an rke cluster as a value, and its two written forms: cluster.yml (snake_case) and state (camelCase)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from autorke.drivers.rkefiles.errors import DuplicateNode, InvalidNode, NotAWorker
+
+ROLES = ("controlplane", "worker", "etcd")
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_DNS_1123 = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,31}\Z")
+_ABSOLUTE_PATH = re.compile(r"/[A-Za-z0-9._/+-]{1,254}\Z")
+_TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_QUALIFIED_NAME = re.compile(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?\Z")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?\Z")
+
+
+@dataclass(frozen=True, order=True)
+class Taint:
+    key: str
+    value: str
+    effect: str
+
+
+@dataclass(frozen=True)
+class RkeNode:
+    """A node with rke's defaults filled in (rke.md §1.2): hostname in lower case, internal address never empty."""
+
+    address: str
+    roles: tuple[str, ...]
+    user: str
+    hostname: str
+    internal_address: str
+    port: str = "22"
+    docker_socket: str = ""
+    ssh_key_path: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+
+    @property
+    def is_controlplane(self) -> bool:
+        return "controlplane" in self.roles
+
+    @property
+    def is_worker(self) -> bool:
+        return "worker" in self.roles
+
+    @property
+    def is_etcd(self) -> bool:
+        return "etcd" in self.roles
+
+
+def node_from_state(entry: Mapping[str, Any]) -> RkeNode:
+    """A node entry of `rkeConfig.nodes`."""
+    address = str(entry.get("address", ""))
+    return RkeNode(
+        address=address,
+        roles=tuple(entry.get("role") or ()),
+        user=str(entry.get("user", "")),
+        hostname=str(entry.get("hostnameOverride") or address).lower(),
+        internal_address=str(entry.get("internalAddress") or address),
+        port=str(entry.get("port") or "22"),
+        docker_socket=str(entry.get("dockerSocket") or ""),
+        ssh_key_path=str(entry.get("sshKeyPath") or ""),
+        labels=dict(entry.get("labels") or {}),
+        taints=_taints(entry.get("taints")),
+    )
+
+
+def node_from_yaml(entry: Mapping[str, Any], *, default_key_path: str = "") -> RkeNode:
+    """A node entry of cluster.yml, checked by the schema before."""
+    address = _text(entry.get("address"))
+    return RkeNode(
+        address=address,
+        roles=tuple(_text(role) for role in entry.get("role") or ()),
+        user=_text(entry.get("user")),
+        hostname=(_text(entry.get("hostname_override")) or address).lower(),
+        internal_address=_text(entry.get("internal_address")) or address,
+        port=_text(entry.get("port")) or "22",
+        docker_socket=_text(entry.get("docker_socket")),
+        ssh_key_path=_text(entry.get("ssh_key_path")) or default_key_path,
+        labels={_text(key): _text(value) for key, value in (entry.get("labels") or {}).items()},
+        taints=_taints(entry.get("taints")),
+    )
+
+
+def _taints(entries: Iterable[Mapping[str, Any]] | None) -> tuple[Taint, ...]:
+    return tuple(
+        Taint(key=_text(entry.get("key")), value=_text(entry.get("value")), effect=_text(entry.get("effect")))
+        for entry in entries or ()
+    )
+
+
+def _text(value: object) -> str:
+    """A scalar as rke's YAML reader hands it to a string field."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def yaml_entry(node: RkeNode, *, default_key_path: str = "") -> dict[str, Any]:
+    """The cluster.yml form, with the keys that say more than rke's defaults."""
+    entry: dict[str, Any] = {"address": node.address}
+    if node.port != "22":
+        entry["port"] = node.port
+    if node.internal_address != node.address:
+        entry["internal_address"] = node.internal_address
+    entry["user"] = node.user
+    entry["role"] = list(node.roles)
+    if node.hostname != node.address.lower():
+        entry["hostname_override"] = node.hostname
+    if node.docker_socket:
+        entry["docker_socket"] = node.docker_socket
+    if node.ssh_key_path and node.ssh_key_path != default_key_path:
+        entry["ssh_key_path"] = node.ssh_key_path
+    if node.labels:
+        entry["labels"] = dict(node.labels)
+    if node.taints:
+        entry["taints"] = [{"key": t.key, "value": t.value, "effect": t.effect} for t in node.taints]
+    return entry
+
+
+def state_entry(node: RkeNode, sibling: Mapping[str, Any]) -> dict[str, Any]:
+    """The state form in the key order of rke's own struct; SSH settings that a node leaves out come from a sibling."""
+    entry: dict[str, Any] = {
+        "address": node.address,
+        "port": node.port,
+        "internalAddress": node.internal_address,
+        "role": list(node.roles),
+        "hostnameOverride": node.hostname,
+        "user": node.user,
+    }
+    if node.docker_socket:
+        entry["dockerSocket"] = node.docker_socket
+    if sibling.get("sshAgentAuth"):
+        entry["sshAgentAuth"] = True
+    key_path = node.ssh_key_path or sibling.get("sshKeyPath")
+    if key_path:
+        entry["sshKeyPath"] = key_path
+    if node.labels:
+        entry["labels"] = {key: node.labels[key] for key in sorted(node.labels)}
+    if node.taints:
+        entry["taints"] = [_taint_entry(taint) for taint in node.taints]
+    return entry
+
+
+def _taint_entry(taint: Taint) -> dict[str, str]:
+    entry = {"key": taint.key, "value": taint.value, "effect": taint.effect}
+    return {key: value for key, value in entry.items() if value}
+
+
+def check_node(node: RkeNode) -> None:
+    """Refuse what rke would refuse late or never (rke.md §1.4): raises InvalidNode naming the field."""
+    for what, value in (("address", node.address), ("internal_address", node.internal_address)):
+        if not _is_host(value):
+            raise _invalid(node, what, "既不是 IP 也不是小写主机名", "neither an IP address nor a lower-case host name")
+    if not _DNS_1123.match(node.hostname) or len(node.hostname) > 63:
+        raise _invalid(
+            node, "hostname_override", "须符合 DNS-1123 且不超过 63 个字符", "must be DNS-1123, at most 63 characters"
+        )
+    if not _USER.match(node.user):
+        raise _invalid(node, "user", "不是合法的用户名", "not a user name")
+    if not (node.port.isascii() and node.port.isdigit() and 0 < int(node.port) < 65536):
+        raise _invalid(node, "port", "不是 1 到 65535 的数", "not a number from 1 to 65535")
+    if node.docker_socket and not _ABSOLUTE_PATH.match(node.docker_socket):
+        raise _invalid(node, "docker_socket", "不是绝对路径", "not an absolute path")
+    if not node.roles or set(node.roles) - set(ROLES):
+        raise _invalid(node, "role", "须为 controlplane、worker、etcd", "must be controlplane, worker or etcd")
+    _check_labels(node)
+
+
+def _check_labels(node: RkeNode) -> None:
+    for key, value in node.labels.items():
+        if not _QUALIFIED_NAME.match(key) or not _LABEL_VALUE.match(value):
+            raise _invalid(node, f"labels.{key[:80]}", "不是合法的标签", "not a valid label")
+    for taint in node.taints:
+        if not _QUALIFIED_NAME.match(taint.key) or not _LABEL_VALUE.match(taint.value):
+            raise _invalid(node, f"taints.{taint.key[:80]}", "不是合法的污点", "not a valid taint")
+        if taint.effect not in _TAINT_EFFECTS:
+            raise _invalid(
+                node, f"taints.{taint.key}.effect", "未知的效果", f"must be one of {', '.join(_TAINT_EFFECTS)}"
+            )
+
+
+def _invalid(node: RkeNode, what: str, zh: str, en: str) -> InvalidNode:
+    return InvalidNode(field=f"nodes.{what}", node=repr(node.address[:80]), what=what, reason_zh=zh, reason_en=en)
+
+
+def _is_host(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return bool(_DNS_1123.match(value)) and len(value) <= 253 and not value.replace(".", "").isdigit()
+    return "%" not in value
+
+
+def check_new_workers(existing: Iterable[RkeNode], new: Iterable[RkeNode]) -> None:
+    """Only workers, and no address, internal address or hostname used twice. Raises NotAWorker or DuplicateNode."""
+    taken = list(existing)
+    for node in new:
+        check_node(node)
+        if node.roles != ("worker",):
+            raise NotAWorker(field="nodes.role", node=node.address, roles=", ".join(node.roles))
+        for other in taken:
+            _check_distinct(node, other)
+        taken.append(node)
+
+
+def _check_distinct(node: RkeNode, other: RkeNode) -> None:
+    if node.hostname == other.hostname:
+        raise _duplicate(node, other, "hostname_override", node.hostname)
+    used = {other.address, other.internal_address}
+    if node.address in used:
+        raise _duplicate(node, other, "address", node.address)
+    if node.internal_address in used:
+        raise _duplicate(node, other, "internal_address", node.internal_address)
+
+
+def _duplicate(node: RkeNode, other: RkeNode, what: str, value: str) -> DuplicateNode:
+    return DuplicateNode(field=f"nodes.{what}", node=node.address, other=other.address, what=what, value=value)
