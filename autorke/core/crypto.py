@@ -1,6 +1,6 @@
 """Secrets at rest: AES-256-GCM envelopes under a key that only the operator holds (design §10).
 
-Every secret gets its own random data key (DEK), wrapped by the operator's key (KEK). Both layers are bound to the id and
+Every secret has its own random data key (DEK), wrapped by the operator's key (KEK). Both layers are bound to the id and
 version of their object, so that an envelope copied to another row, or an old version put back, does not open.
 
 The key file holds one base64 key of 32 bytes a line: the first one seals, all of them open. To change the key, put the

@@ -15,7 +15,7 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import anyio
@@ -73,10 +73,8 @@ class Wakeups:
                 await self._task
 
     @contextlib.contextmanager
-    def listen(self, channel: str) -> Any:
-        """A flag that is set at each wake-up of the channel. Raises TooManyStreams."""
-        if self.count >= MAX_STREAMS:
-            raise TooManyStreams(limit=MAX_STREAMS)
+    def listen(self, channel: str) -> Iterator[asyncio.Event]:
+        """A flag that is set at each wake-up of the channel."""
         flag = asyncio.Event()
         self.count += 1
         self._flags[channel].add(flag)
@@ -168,7 +166,10 @@ def stream(request: Request, channel: str, read_since: ReadSince, cursor: str | 
     """Events of `channel` behind `cursor` (Last-Event-ID wins over it). Return it from an `async def` route.
 
     Each event goes out as `id`, `event`, `data`; a comment every 15 s keeps proxies from closing the connection.
+    Raises TooManyStreams.
     """
+    if request.app.state.wakeups.count >= MAX_STREAMS:
+        raise TooManyStreams(limit=MAX_STREAMS)
     resume = request.headers.get("last-event-id") or cursor
     return EventSourceResponse(
         _guarded(request, channel, read_since, resume),
