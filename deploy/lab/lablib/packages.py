@@ -1,0 +1,38 @@
+"""The Debian packages that the lab needs on this computer. Installed when missing, and said so."""
+
+import os
+import shutil
+
+from lablib.process import log, run
+from lablib.settings import LabError
+
+ALWAYS = {
+    "dockerd": "docker.io",
+    "docker": "docker.io",
+    "runc": "runc",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "openssl": "openssl",
+}
+FOR_IMAGES = {"debootstrap": "debootstrap"}
+FOR_KUBERNETES = {"/usr/lib/go-1.19/bin/go": "golang-1.19-go", "dpkg-source": "dpkg-dev"}
+
+
+def ensure(commands: dict[str, str]) -> None:
+    """Install the packages of those `commands` (command -> package) that are not on PATH.
+
+    Services of new packages are not started: the lab has an engine of its own. Raises LabError when this is
+    not a Debian with root rights.
+    """
+    missing = sorted({package for command, package in commands.items() if not shutil.which(command)})
+    if not missing:
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise LabError(f"missing on this computer: {', '.join(missing)}; needs a Debian and root to install them")
+    log.info("installing Debian packages: %s", " ".join(missing))
+    # RUNLEVEL=1 keeps invoke-rc.d from starting services; on systemd, a system Docker is started as by any install.
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    run(["apt-get", "-q", "update"], env=quiet, seconds=300)
+    run(["apt-get", "-qy", "install", "--no-install-recommends", *missing], env=quiet, seconds=900)
