@@ -177,7 +177,9 @@ class ClockOffset:
 @dataclass(frozen=True)
 class NodeFacts:
     """Everything read from one machine. Where something could not be asked, the error (`AutoRkeError.as_json`) stands
-    in its place: `unreachable` for the machine, `machine_error` for the script, `docker_error` for the engine."""
+    in its place: `unreachable` for the machine, `machine_error` for the script, `docker_error` for the engine.
+    `reach` is what the machine reaches, `reached_from` which control hosts reach its kubelet port. `socket_forwarded`
+    tells whether sshd itself forwards the Docker socket, as rke needs it; None when it was not tried."""
 
     node: str
     machine: MachineFacts | None = None
@@ -185,6 +187,7 @@ class NodeFacts:
     clock: ClockOffset | None = None
     reach: tuple[Reach, ...] = ()
     reached_from: tuple[Reach, ...] = ()
+    socket_forwarded: bool | None = None
     unreachable: Mapping[str, Any] | None = None
     machine_error: Mapping[str, Any] | None = None
     docker_error: Mapping[str, Any] | None = None
