@@ -34,3 +34,8 @@ def publish(channel: str, payload: str) -> None:
         broker.publish(PREFIX + channel, payload)
     except redis.RedisError as error:
         log.warning("wake-up not sent", extra={"channel": channel, "error": type(error).__name__})
+
+
+def forget() -> None:
+    """Drop the client without closing the parent's socket: the first thing a forked process does."""
+    _state.clear()

@@ -1,0 +1,61 @@
+"""The two loops of a worker host: the reconciler's passes, and the schedules such as the CMDB sync."""
+
+from __future__ import annotations
+
+import logging
+import time
+from importlib.metadata import version
+
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+
+from autorke.core.db import transaction
+from autorke.core.settings import get_settings
+from autorke.flows import schedules as flow_schedules
+from autorke.worker import process
+from autorke.workflow.definition import handlers
+from autorke.workflow.models import Runner
+from autorke.workflow.reconcile import Host, reconcile
+
+log = logging.getLogger(__name__)
+
+
+def this_host() -> Host:
+    return Host(process.runner_id(), process.boot_id(), process.death_of)
+
+
+def report(host: Host) -> None:
+    """Say that this host lives, which boot it is, and which handlers it carries."""
+    values = {"boot_id": host.boot_id, "version": version("autorke"), "handlers": handlers()}
+    statement = insert(Runner).values(id=host.runner_id, host=host.runner_id, drain=False, **values)
+    statement = statement.on_conflict_do_update(
+        index_elements=[Runner.id], set_={**values, "last_seen": func.clock_timestamp()}
+    )
+    with transaction() as session:
+        session.execute(statement)
+
+
+def reconciler() -> None:
+    """Pass after pass; an unreachable database only delays the next one."""
+    settings, host = get_settings(), this_host()
+    while True:
+        try:
+            report(host)
+            done = reconcile(settings, host)
+            if done:
+                log.info("reconciled", extra={"done": done})
+        except SQLAlchemyError as error:
+            log.warning("reconciler waits for the database", extra={"error": type(error).__name__})
+        time.sleep(settings.reconcile_every.total_seconds())
+
+
+def schedules() -> None:
+    """Run whatever is due, one after another; each schedule guards itself against a second host."""
+    while True:
+        for name, run_due in flow_schedules.SCHEDULES.items():
+            try:
+                run_due()
+            except Exception:
+                log.exception("schedule failed", extra={"schedule": name})
+        time.sleep(5)

@@ -1,0 +1,215 @@
+"""The detached runner: one process per attempt, in its own session, untouched by restarts of workers and brokers.
+
+It adopts the claim, looks once more at what the plan rests on, commits the intent, does the work, and records the end
+under its token. Losing the attempt (fenced) means: stop everything at once, write nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Event, Thread
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from autorke.core import logs
+from autorke.core.db import transaction
+from autorke.core.errors import AutoRkeError
+from autorke.core.redact import Secrets
+from autorke.core.settings import Settings, get_settings
+from autorke.worker import process
+from autorke.workflow import attempts, execute, lifecycle
+from autorke.workflow.attempts import Claim
+from autorke.workflow.context import Context, Loaded, load, make_context
+from autorke.workflow.definition import Outcome, Unit
+from autorke.workflow.errors import Fenced
+from autorke.workflow.logstore import LogWriter
+from autorke.workflow.results import WHOLE
+from autorke.workflow.states import NodeState, Purpose
+
+log = logging.getLogger(__name__)
+EXIT_FENCED = 70
+
+
+def run_attempt(attempt_id: UUID, token: int) -> int:
+    """Run one claimed attempt to its end; returns the exit code of the process."""
+    settings = get_settings()
+    os.environ[process.MARKER] = str(attempt_id)
+    logs.context.set({"attempt": str(attempt_id)})
+    try:
+        with transaction() as session:
+            held = attempts.adopt(session, attempt_id, token)
+            if held is None:
+                return 0
+            attempts.register_process(session, held, process.me())
+        _work(held, settings)
+    except Fenced:
+        log.warning("attempt lost: stopping")
+        process.kill_tools(str(attempt_id))
+        return EXIT_FENCED
+    return 0
+
+
+def _work(held: Claim, settings: Settings) -> None:
+    secrets = Secrets()
+    with _run_dir(settings, held) as run_dir, LogWriter(held.ticket_id, held.attempt_id, secrets) as writer:
+        with transaction() as session:
+            loaded = load(session, held)
+            ctx = make_context(session, loaded, run_dir=run_dir, secrets=secrets, writer=writer)
+        with _heart(held, settings, ctx):
+            if not _begin(held, loaded, ctx):
+                return
+            if held.purpose is Purpose.PLAN:
+                _plan(held, loaded, ctx)
+            elif held.purpose is Purpose.PROBE:
+                _probe(held, loaded, ctx)
+            else:
+                _run(held, loaded, ctx)
+
+
+@contextmanager
+def _run_dir(settings: Settings, held: Claim) -> Iterator[Path]:
+    """A private directory in memory for this attempt, gone when it ends."""
+    path = settings.run_dir / f"autorke-{held.attempt_id}"
+    path.mkdir(mode=0o700)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _heart(held: Claim, settings: Settings, ctx: Context) -> Iterator[None]:
+    """Renew the lease in the background and carry the people's will to the step."""
+    stop = Event()
+
+    def beat() -> None:
+        while not stop.wait(settings.heartbeat.total_seconds()):
+            try:
+                with transaction() as session:
+                    flags = attempts.heartbeat(session, held, settings.lease)
+            except Fenced:
+                if stop.is_set():
+                    return
+                log.warning("fenced: ending at once")
+                process.kill_tools(str(held.attempt_id))
+                os._exit(EXIT_FENCED)
+            except SQLAlchemyError as error:
+                log.warning("heartbeat waits for the database", extra={"error": type(error).__name__})
+                continue
+            (ctx.cancel.set if flags.cancel else ctx.cancel.clear)()
+            (ctx.pause.set if flags.pause else ctx.pause.clear)()
+
+    thread = Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def _begin(held: Claim, loaded: Loaded, ctx: Context) -> bool:
+    observed = None
+    if held.purpose is Purpose.RUN and loaded.step.observe_fn is not None:
+        try:
+            observed = loaded.step.observe_fn(ctx)
+        except AutoRkeError as error:
+            ctx.log(f"cannot observe the state the plan rests on: {error.message.en}")
+            observed = {"unreadable": error.code}
+    return _retry_commit(lambda: _commit_begin(held, observed))
+
+
+def _commit_begin(held: Claim, observed: dict[str, object] | None) -> bool:
+    with transaction() as session:
+        return lifecycle.begin(session, held, process.me(), observed)
+
+
+def _plan(held: Claim, loaded: Loaded, ctx: Context) -> None:
+    """Read-only: make the plan a person approves, or say why there is none."""
+    make = loaded.step.plan_fn
+    try:
+        if make is None:
+            raise RuntimeError(f"step {loaded.step.key} has no plan function")
+        plan = make(ctx)
+    except AutoRkeError as error:
+        failure = ctx.secrets.mask_json(error.as_json())
+        ctx.log(f"planning failed: {error.message.en}")
+        _finish(lambda session: lifecycle.fail_plan(session, held, failure))
+        return
+    except Exception as error:
+        log.exception("planning failed with a bug")
+        failure = execute.InternalError(kind=type(error).__name__).as_json()
+        ctx.log(f"planning failed: {failure['cause']['en']}")
+        _finish(lambda session: lifecycle.fail_plan(session, held, failure))
+        return
+    plan.body.update(ctx.secrets.mask_json(dict(plan.body)))
+    _finish(lambda session: lifecycle.finish_plan(session, held, plan))
+
+
+def _probe(held: Claim, loaded: Loaded, ctx: Context) -> None:
+    """Read-only: what is there after a lost runner, for the person who resolves it."""
+    look = loaded.step.probe_fn
+    seen: dict[str, Outcome] = {}
+    if look is None:
+        targets = [WHOLE] if loaded.step.unit is Unit.TICKET else [node.id for node in ctx.nodes]
+        seen = dict.fromkeys(targets, Outcome(NodeState.UNKNOWN, "this step has no probe"))
+    elif loaded.step.unit is Unit.TICKET:
+        seen[WHOLE] = execute.guarded(partial(look, ctx), ctx)
+    else:
+        seen = {node.id: execute.guarded(partial(look, ctx, node), ctx, node) for node in ctx.nodes}
+    _finish(lambda session: lifecycle.finish_probe(session, held, seen))
+
+
+def _run(held: Claim, loaded: Loaded, ctx: Context) -> None:
+    if loaded.step.unit is Unit.TICKET:
+        execute.run_whole(ctx, loaded.step, held)
+    else:
+        given = getattr(ctx.params, "batches", None)
+        execute.NodeRun(ctx, loaded.step, held, given.value() if given else execute.Batches()).run()
+    result = ctx.secrets.mask_json(ctx.result) if ctx.result is not None else None
+    ctx.writer.flush()
+    cancelled = ctx.cancelled
+    _finish(lambda session: lifecycle.finish_run(session, held, result, cancelled=cancelled))
+
+
+def _finish(end: Callable[[Session], None]) -> None:
+    """Record the end; a database that is away is waited for, because only the runner knows what it did."""
+
+    def commit() -> bool:
+        with transaction() as session:
+            end(session)
+        return True
+
+    _retry_commit(commit)
+
+
+def _retry_commit(commit: Callable[[], bool]) -> bool:
+    for delay in (0.2, 0.5, 1, 2, 5, 10, 30, 60):
+        try:
+            return commit()
+        except SQLAlchemyError as error:
+            log.warning("commit waits for the database", extra={"error": type(error).__name__})
+            time.sleep(delay)
+    raise Fenced()
+
+
+def main(argv: list[str]) -> int:
+    """`python -m autorke.worker.runner ATTEMPT TOKEN`: the way without a launcher."""
+    from autorke.flows.wiring import wire
+
+    logs.setup()
+    wire()
+    return run_attempt(UUID(argv[0]), int(argv[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,174 @@
+"""Running a step over its nodes: canary, growing batches, a failure budget, pause and cancel at safe points.
+
+The budget is looked at before each start (engine.md §3.10). A stop lets running nodes finish and starts no other.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+
+from autorke.core.db import transaction
+from autorke.core.errors import AutoRkeError, Text
+from autorke.workflow import results
+from autorke.workflow.attempts import Claim
+from autorke.workflow.context import Context
+from autorke.workflow.definition import Cancel, Node, Outcome, Step, Unit
+from autorke.workflow.errors import Fenced
+from autorke.workflow.states import NodeState
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How nodes follow each other. `budget` = failures that are tolerated before no other node is started."""
+
+    canary: int = 1
+    size: int = 10
+    budget: int = 0
+
+    def layout(self, nodes: Sequence[Node]) -> list[list[Node]]:
+        """Canary first, then batches of `size`; one node alone needs no canary."""
+        head = self.canary if 0 < self.canary < len(nodes) else 0
+        rest = nodes[head:]
+        batches = [list(nodes[:head])] if head else []
+        return batches + [list(rest[i : i + self.size]) for i in range(0, len(rest), self.size)]
+
+
+class InternalError(AutoRkeError):
+    """A bug of ours inside a step; the traceback is in the log of the runner, not in the ticket."""
+
+    text = Text(zh="内部错误：{kind}", en="Internal error: {kind}")
+
+
+def guarded(run: Callable[[], Outcome], ctx: Context, node: Node | None = None) -> Outcome:
+    """Run a piece of a step and turn any exception into an outcome; a bug in a changing step counts as UNKNOWN."""
+    try:
+        outcome = run()
+    except AutoRkeError as error:
+        outcome = Outcome.of_error(error)
+    except Fenced:
+        raise
+    except Exception as error:
+        log.exception("step failed with a bug", extra={"step": ctx.step_key})
+        state = NodeState.FAILED if ctx.read_only else NodeState.UNKNOWN
+        outcome = Outcome(state, "internal error", {}, InternalError(kind=type(error).__name__).as_json())
+    if outcome.summary:
+        ctx.log(f"{outcome.state.value}: {outcome.summary}", node)
+    return _masked(ctx, outcome)
+
+
+def _masked(ctx: Context, outcome: Outcome) -> Outcome:
+    return Outcome(
+        outcome.state,
+        ctx.secrets.mask(outcome.summary),
+        ctx.secrets.mask_json(outcome.evidence),
+        ctx.secrets.mask_json(outcome.error),
+    )
+
+
+def run_whole(ctx: Context, step: Step, held: Claim) -> None:
+    """A step of unit TICKET: one call, one result."""
+    run = step.run_fn
+    if run is None:
+        raise RuntimeError(f"step {step.key} has no run function")
+    with transaction() as session:
+        results.start(session, held, results.WHOLE, 0)
+    outcome = guarded(lambda: run(ctx), ctx)
+    with transaction() as session:
+        results.finish(session, held, {results.WHOLE: outcome})
+
+
+class NodeRun:
+    """Runs a step of unit NODE or BATCH over the nodes of its attempt."""
+
+    def __init__(self, ctx: Context, step: Step, held: Claim, batches: Batches) -> None:
+        self.ctx = ctx
+        self.step = step
+        self.held = held
+        self.batches = batches
+        self.bad = 0
+
+    def run(self) -> None:
+        left = {node.id: node for node in self.ctx.nodes}
+        for number, batch in enumerate(self.batches.layout(self.ctx.nodes)):
+            if self._stopped():
+                break
+            started = self._batch(number, batch)
+            for node_id in started:
+                left.pop(node_id, None)
+        if left:
+            cancelled = self.ctx.cancelled
+            state = NodeState.CANCELLED if cancelled else NodeState.NOT_STARTED
+            why = "cancelled before it began" if cancelled else "not started: the failure budget was used up"
+            with transaction() as session:
+                results.leave_out(session, self.held, list(left), state, why)
+
+    def _stopped(self) -> bool:
+        """Wait while paused; True when no other node may be started."""
+        while self.ctx.pause.is_set() and not self.ctx.cancelled:
+            time.sleep(0.2)
+        can_cancel = self.step.cancel is not Cancel.NOT_CANCELLABLE
+        return (self.ctx.cancelled and can_cancel) or self.bad > self.batches.budget
+
+    def _batch(self, number: int, batch: Sequence[Node]) -> list[str]:
+        if self.step.unit is Unit.BATCH:
+            return self._together(number, batch)
+        return self._one_by_one(number, batch)
+
+    def _begin(self, node: Node, number: int) -> bool:
+        with transaction() as session:
+            return results.start(session, self.held, node.id, number)
+
+    def _record(self, outcomes: Mapping[str, Outcome]) -> None:
+        self.bad += sum(outcome.state is not NodeState.SUCCEEDED for outcome in outcomes.values())
+        with transaction() as session:
+            results.finish(session, self.held, outcomes)
+
+    def _one_by_one(self, number: int, batch: Sequence[Node]) -> list[str]:
+        """One thread per node of the batch; the budget is asked before each start."""
+        run = self.step.run_fn
+        if run is None:
+            raise RuntimeError(f"step {self.step.key} has no run function")
+        begun: list[str] = []
+        running: dict[Future[Outcome], Node] = {}
+        with ThreadPoolExecutor(max_workers=len(batch)) as pool:
+            for node in batch:
+                self._collect(running, block=False)
+                if self._stopped():
+                    break
+                begun.append(node.id)
+                if self._begin(node, number):
+                    running[pool.submit(guarded, partial(run, self.ctx, node), self.ctx, node)] = node
+            while running:
+                self._collect(running, block=True)
+        return begun
+
+    def _collect(self, running: dict[Future[Outcome], Node], *, block: bool) -> None:
+        done, _ = wait(running, timeout=None if block else 0, return_when=FIRST_COMPLETED)
+        for future in done:
+            self._record({running.pop(future).id: future.result()})
+
+    def _together(self, number: int, batch: Sequence[Node]) -> list[str]:
+        """One call for the batch, such as one playbook run; it answers for every node."""
+        run = self.step.run_fn
+        if run is None:
+            raise RuntimeError(f"step {self.step.key} has no run function")
+        begun = [node for node in batch if self._begin(node, number)]
+        answers: dict[str, Outcome] = {}
+
+        def call() -> Outcome:
+            answers.update(run(self.ctx, begun))
+            return Outcome.ok()
+
+        whole = guarded(call, self.ctx)
+        silent = (
+            whole if whole.state is not NodeState.SUCCEEDED else Outcome(NodeState.UNKNOWN, "no answer for this node")
+        )
+        self._record({node.id: _masked(self.ctx, answers.get(node.id, silent)) for node in begun})
+        return [node.id for node in batch]

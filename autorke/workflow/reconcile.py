@@ -1,0 +1,188 @@
+"""The reconciler: everything that must happen although nobody asks. Any number of passes equals one (P13).
+
+It runs in every worker under an advisory lock and would move every ticket to its end even if no hint ever arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from autorke.core.db import transaction
+from autorke.core.settings import Settings
+from autorke.workflow import callbacks, commands, engine, lifecycle, outbox
+from autorke.workflow.journal import SYSTEM, lock_ticket, record
+from autorke.workflow.models import Attempt, CallbackToken, Gate, Runner, StepRow, Ticket
+from autorke.workflow.states import TERMINAL_TICKET, AttemptState, GateState, StepState
+
+_PASS_LOCK = 0x5245434F
+SILENT_GRACE = timedelta(seconds=60)
+Proof = Callable[[Attempt], dict[str, Any] | None]
+"""Asks this host about an attempt that ran on it: proof of death, or None when it lives or cannot be known."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """The worker host that runs this pass."""
+
+    runner_id: str
+    boot_id: str
+    death_of: Proof
+
+
+def reconcile(settings: Settings, host: Host) -> dict[str, int]:
+    """One whole pass in short transactions; returns what it did, by name. Skipped when another host is at it."""
+    with transaction() as session:
+        if not session.execute(text("select pg_try_advisory_xact_lock(:k)"), {"k": _PASS_LOCK}).scalar_one():
+            return {}
+        silent = _silent(session)
+    done = {"lost": sum(_judge(attempt_id, host) for attempt_id in silent)}
+    done["expired_gates"] = sum(_expire_gate(gate_id) for gate_id in _expired_gates())
+    done["expired_callbacks"] = sum(_expire_callback(step_id) for step_id in _expired_callbacks())
+    with transaction() as session:
+        done["granted"] = engine.grant_locks(session)
+    done["moved"] = sum(_advance(ticket_id) for ticket_id in _open_tickets())
+    done["proven"] = _prove_deaths(host)
+    with transaction() as session:
+        done["hints"] = _resend(session, settings.hint_resend)
+    return {name: count for name, count in done.items() if count}
+
+
+def _silent(session: Session) -> list[UUID]:
+    states = [AttemptState.CLAIMED, AttemptState.RUNNING]
+    query = select(Attempt.id).where(Attempt.state.in_(states), Attempt.lease_until < func.clock_timestamp())
+    return list(session.execute(query).scalars())
+
+
+def _judge(attempt_id: UUID, host: Host) -> int:
+    """Lease over: dead for certain, silent for long, or still to be waited for."""
+    with transaction() as session:
+        seen = session.get_one(Attempt, attempt_id)
+        proof = _proof(session, seen, host)
+        step = session.get_one(StepRow, seen.step_id)
+        ticket = lock_ticket(session, step.ticket_id)
+        attempt = session.get_one(Attempt, attempt_id, populate_existing=True)
+        now = session.execute(select(func.clock_timestamp())).scalar_one()
+        live = attempt.state in (AttemptState.CLAIMED, AttemptState.RUNNING)
+        if not live or attempt.lease_until is None or attempt.lease_until > now:
+            return 0
+        harmless = attempt.state == AttemptState.CLAIMED
+        if proof is None and not harmless and attempt.lease_until > now - SILENT_GRACE:
+            return 0
+        lifecycle.lost(session, ticket, attempt, proof)
+        return 1
+
+
+def _proof(session: Session, attempt: Attempt, host: Host) -> dict[str, Any] | None:
+    """Proof of death: asked of this host, or free when the attempt's host has booted anew since."""
+    if attempt.runner_id == host.runner_id and attempt.boot_id == host.boot_id:
+        return host.death_of(attempt)
+    runner = session.get(Runner, attempt.runner_id) if attempt.runner_id else None
+    boot_now = host.boot_id if attempt.runner_id == host.runner_id else (runner.boot_id if runner else None)
+    if boot_now is not None and attempt.boot_id is not None and boot_now != attempt.boot_id:
+        return {"how": "its host has booted since", "boot_id": boot_now}
+    return None
+
+
+def _prove_deaths(host: Host) -> int:
+    """An attempt that became UNKNOWN without proof gets it as soon as its host can tell."""
+    with transaction() as session:
+        query = select(Attempt.id, StepRow.ticket_id).join(StepRow, StepRow.id == Attempt.step_id)
+        query = query.where(Attempt.state == AttemptState.UNKNOWN, Attempt.death_proof.is_(None))
+        waiting = session.execute(query).all()
+    proven = 0
+    for attempt_id, ticket_id in waiting:
+        with transaction() as session:
+            ticket = lock_ticket(session, ticket_id)
+            attempt = session.get_one(Attempt, attempt_id, populate_existing=True)
+            proof = _proof(session, attempt, host) if attempt.death_proof is None else None
+            if proof is not None and attempt.state == AttemptState.UNKNOWN:
+                attempt.death_proof = proof
+                record(session, ticket, "attempt.death_proven", SYSTEM, {"attempt_id": str(attempt.id), **proof})
+                proven += 1
+    return proven
+
+
+def _expired_gates() -> list[UUID]:
+    with transaction() as session:
+        query = select(Gate.id).where(Gate.state == GateState.OPEN, Gate.expires_at < func.clock_timestamp())
+        return list(session.execute(query).scalars())
+
+
+def _expire_gate(gate_id: UUID) -> int:
+    with transaction() as session:
+        step = session.get_one(StepRow, session.get_one(Gate, gate_id).step_id)
+        ticket = lock_ticket(session, step.ticket_id)
+        gate = session.get_one(Gate, gate_id, populate_existing=True)
+        session.refresh(step)
+        if gate.state != GateState.OPEN or ticket.state in TERMINAL_TICKET:
+            return 0
+        commands.expire_gate(session, ticket, step, gate)
+        return 1
+
+
+def _expired_callbacks() -> list[UUID]:
+    with transaction() as session:
+        query = (
+            select(StepRow.id)
+            .join(CallbackToken, CallbackToken.step_id == StepRow.id)
+            .where(StepRow.state == StepState.WAIT_CALLBACK, CallbackToken.used_at.is_(None))
+            .group_by(StepRow.id)
+            .having(func.max(CallbackToken.expires_at) < func.clock_timestamp())
+        )
+        return list(session.execute(query).scalars())
+
+
+def _expire_callback(step_id: UUID) -> int:
+    with transaction() as session:
+        step = session.get_one(StepRow, step_id)
+        callbacks.expire(session, step.ticket_id, step)
+        return 1
+
+
+def _open_tickets() -> list[UUID]:
+    with transaction() as session:
+        query = select(Ticket.id).where(Ticket.state.not_in(TERMINAL_TICKET), Ticket.state != "QUEUED")
+        return list(session.execute(query.order_by(Ticket.created_at)).scalars())
+
+
+def _advance(ticket_id: UUID) -> int:
+    """Advance a ticket that a crash left standing; moving one that stands rightly does nothing."""
+    with transaction() as session:
+        ticket = lock_ticket(session, ticket_id)
+        before = ticket.next_seq
+        engine.advance(session, ticket)
+        return int(ticket.next_seq != before)
+
+
+_CLOSE_DELIVERED = text(
+    """
+update outbox o set sent_at = clock_timestamp()
+  from step_attempt a
+ where o.sent_at is null and o.topic = 'launch' and a.id::text = o.key and a.state <> 'READY'
+"""
+)
+
+
+def _resend(session: Session, after: timedelta) -> int:
+    """Hint again every READY attempt that nobody has claimed, and close messages whose attempt has moved on."""
+    session.execute(_CLOSE_DELIVERED)
+    due = func.clock_timestamp() - after
+    query = select(Attempt).where(
+        Attempt.state == AttemptState.READY,
+        Attempt.ready_at < due,
+        func.coalesce(Attempt.hinted_at, Attempt.ready_at) < due,
+    )
+    query = query.order_by(Attempt.ready_at).limit(500).with_for_update(skip_locked=True)
+    count = 0
+    for attempt in session.execute(query).scalars():
+        attempt.hinted_at = func.clock_timestamp()
+        outbox.put(session, outbox.LAUNCH, str(attempt.id))
+        count += 1
+    return count
