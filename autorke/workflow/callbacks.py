@@ -19,6 +19,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from autorke.core import crypto
 from autorke.core.db import db_now
 from autorke.core.errors import Conflict, Forbidden, NotFound, Text, Unprocessable
 from autorke.core.ids import new_id
@@ -28,8 +29,6 @@ from autorke.workflow.models import Attempt, CallbackToken, StepRow
 from autorke.workflow.states import StepState
 
 MAX_SKEW = timedelta(minutes=5)
-Seal = Callable[[str, str], dict[str, Any]]
-Unseal = Callable[[dict[str, Any], str], str]
 
 
 class BadSignature(Forbidden):
@@ -75,9 +74,7 @@ class Received:
     address: str
 
 
-def issue(
-    session: Session, attempt_id: UUID, purpose: str, *, ttl: timedelta, allowed_from: Sequence[str], seal: Seal
-) -> Issued:
+def issue(session: Session, attempt_id: UUID, purpose: str, *, ttl: timedelta, allowed_from: Sequence[str]) -> Issued:
     """Make a callback address for an attempt. `allowed_from` are networks in CIDR form; empty = anywhere."""
     attempt = session.get_one(Attempt, attempt_id)
     issued = Issued(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
@@ -88,7 +85,7 @@ def issue(
             step_id=attempt.step_id,
             attempt_id=attempt_id,
             token_sha256=hashlib.sha256(issued.token.encode()).hexdigest(),
-            hmac_envelope=seal(issued.hmac_secret, str(row_id)),
+            hmac_envelope=crypto.seal(issued.hmac_secret.encode(), object_id=row_id, version=1),
             allowed_from=list(allowed_from),
             purpose=purpose,
             expires_at=db_now(session) + ttl,
@@ -102,9 +99,7 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def accept(
-    session: Session, received: Received, unseal: Unseal, parse: Callable[[bytes], dict[str, Any]]
-) -> dict[str, Any]:
+def accept(session: Session, received: Received, parse: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
     """Verify and apply one callback; the same body again returns the stored response."""
     digest = hashlib.sha256(received.token.encode()).hexdigest()
     known = session.execute(select(CallbackToken.step_id).where(CallbackToken.token_sha256 == digest)).one_or_none()
@@ -114,7 +109,7 @@ def accept(
     ticket = lock_ticket(session, step.ticket_id)
     query = select(CallbackToken).where(CallbackToken.token_sha256 == digest).with_for_update()
     token = session.execute(query.execution_options(populate_existing=True)).scalar_one()
-    _verify(session, token, received, unseal)
+    _verify(session, token, received)
     body_hash = hashlib.sha256(received.body).hexdigest()
     if token.used_at is not None:
         if token.body_sha256 != body_hash:
@@ -135,11 +130,11 @@ def accept(
     return dict(token.response)
 
 
-def _verify(session: Session, token: CallbackToken, received: Received, unseal: Unseal) -> None:
+def _verify(session: Session, token: CallbackToken, received: Received) -> None:
     allowed = [ipaddress.ip_network(net, strict=False) for net in token.allowed_from]
     if allowed and not any(ipaddress.ip_address(received.address) in net for net in allowed):
         raise NotAllowedFrom(address=received.address)
-    secret = unseal(token.hmac_envelope, str(token.id))
+    secret = crypto.unseal(token.hmac_envelope, object_id=token.id, version=1).decode()
     if not hmac.compare_digest(sign(secret, received.timestamp, received.body), received.signature):
         raise BadSignature(field="X-AutoRke-Signature", permission="callback")
     if not received.timestamp.isdigit():

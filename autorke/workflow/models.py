@@ -306,7 +306,7 @@ class CallbackToken(Base):
     step_id: Mapped[UUID] = mapped_column(ForeignKey("step.id"))
     attempt_id: Mapped[UUID] = mapped_column(ForeignKey("step_attempt.id"))
     token_sha256: Mapped[str] = mapped_column(unique=True)
-    hmac_envelope: Mapped[dict[str, Any]]
+    hmac_envelope: Mapped[bytes] = mapped_column(LargeBinary)
     allowed_from: Mapped[list[str]]
     purpose: Mapped[str]
     expires_at: Mapped[datetime]

@@ -1,0 +1,168 @@
+"""Tickets over the API: look, submit, decide, and everything an operator may do to one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header
+
+from autorke.core.schemas import Page
+from autorke.tickets import schemas, service
+from autorke.users.access import Actor
+from autorke.users.deps import allowed
+from autorke.web.deps import PageDep, SessionDep
+from autorke.web.paging import Column, Slice, page
+from autorke.workflow import commands, definition
+from autorke.workflow.gates import Decision
+from autorke.workflow.models import Event, Ticket
+
+router = APIRouter(tags=["tickets"])
+
+Reader = Annotated[Actor, allowed("ticket:read")]
+Creator = Annotated[Actor, allowed("ticket:create")]
+Operator = Annotated[Actor, allowed("ticket:operate")]
+Resolver = Annotated[Actor, allowed("ticket:resolve")]
+
+COLUMNS = {
+    "number": Column(Ticket.number, int),
+    "flow_name": Column(Ticket.flow_name),
+    "state": Column(Ticket.state),
+    "policy": Column(Ticket.policy),
+    "summary": Column(Ticket.summary),
+    "attention": Column(Ticket.attention),
+    "scope_id": Column(Ticket.scope_id, UUID),
+    "requester_id": Column(Ticket.requester_id, UUID),
+    "created_at": Column(Ticket.created_at, datetime),
+    "ended_at": Column(Ticket.ended_at, datetime),
+}
+
+
+@router.get("/flows", response_model=list[schemas.FlowOut])
+def list_flows(_actor: Reader) -> list[dict[str, Any]]:
+    """Every flow with all its steps and the form it takes."""
+    return [
+        {**flow.snapshot(), "request_schema": flow.request.model_json_schema()}
+        for flow in sorted(definition.flows(), key=lambda flow: flow.name)
+    ]
+
+
+@router.get("/tickets", response_model=Page[schemas.TicketOut])
+def list_tickets(actor: Reader, session: SessionDep, query: PageDep) -> Slice:
+    """Tickets the caller may see, newest first."""
+    return page(session, service.visible(actor), COLUMNS, query, key=Ticket.id, default_sort="-number")
+
+
+@router.post("/tickets", response_model=schemas.TicketDetail, status_code=201)
+def create_ticket(
+    body: schemas.TicketIn,
+    actor: Creator,
+    session: SessionDep,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> dict[str, Any]:
+    """Submit a change. The same Idempotency-Key with the same body gives the first ticket back."""
+    return service.detail(session, service.create(session, actor, body, idempotency_key))
+
+
+@router.get("/tickets/{ticket_id}", response_model=schemas.TicketDetail)
+def get_ticket(ticket_id: UUID, actor: Reader, session: SessionDep) -> dict[str, Any]:
+    """A ticket with all its steps, gates and attempts."""
+    return service.detail(session, service.get(session, actor, ticket_id))
+
+
+@router.get("/tickets/{ticket_id}/nodes", response_model=list[schemas.TicketNodeOut])
+def list_ticket_nodes(ticket_id: UUID, actor: Reader, session: SessionDep) -> list[dict[str, Any]]:
+    """Targets with every result of every step."""
+    return service.nodes(session, service.get(session, actor, ticket_id))
+
+
+@router.get("/tickets/{ticket_id}/plans/{step}", response_model=list[schemas.PlanOut])
+def list_plans(ticket_id: UUID, step: str, actor: Reader, session: SessionDep) -> list[dict[str, Any]]:
+    """Every round of a step's plan, newest first; the first one is what an approval would bind to."""
+    return service.plans(session, service.get(session, actor, ticket_id), step)
+
+
+@router.get("/tickets/{ticket_id}/events", response_model=list[schemas.EventOut])
+def list_events(ticket_id: UUID, actor: Reader, session: SessionDep, after: int = 0, limit: int = 500) -> list[Event]:
+    """Who did what, in order; `after` is the last seq the caller has."""
+    ticket = service.get(session, actor, ticket_id)
+    return service.events_after(session, ticket.id, max(0, min(after, 2**62)), max(1, min(limit, 1000)))
+
+
+@router.post("/tickets/{ticket_id}/decisions", response_model=schemas.TicketDetail)
+def decide(ticket_id: UUID, body: schemas.DecisionIn, actor: Reader, session: SessionDep) -> dict[str, Any]:
+    """Approve or reject gates. Each gate asks for its own permission on the ticket's cluster; never the requester."""
+    service.get(session, actor, ticket_id)
+    said = Decision(
+        approve=body.decision == "approve",
+        subject_hash="",
+        comment=body.comment,
+        authn={"method": actor.method, "ip": actor.ip, "session": str(actor.session_id)},
+        acting_for=body.acting_for,
+    )
+    gates = {gate.gate_id: gate.subject_hash for gate in body.gates}
+    return service.detail(session, commands.decide(session, ticket_id, gates, actor.user_id, said))
+
+
+@router.delete("/tickets/{ticket_id}/gates/{gate_id}/approval", response_model=schemas.TicketDetail)
+def revoke_approval(ticket_id: UUID, gate_id: UUID, actor: Reader, session: SessionDep) -> dict[str, Any]:
+    """Take back one's own approval, as long as the step has not begun."""
+    service.get(session, actor, ticket_id)
+    return service.detail(session, commands.revoke(session, ticket_id, gate_id, actor.user_id))
+
+
+@router.post("/tickets/{ticket_id}/retry", response_model=schemas.TicketDetail)
+def retry(ticket_id: UUID, body: schemas.RetryIn, actor: Operator, session: SessionDep) -> dict[str, Any]:
+    """Plan a step again for exactly its failed, unreachable and not-started nodes."""
+    service.get(session, actor, ticket_id, "ticket:operate")
+    ticket = commands.retry(session, ticket_id, body.step, service.by(actor), body.nodes)
+    return service.detail(session, ticket)
+
+
+@router.post("/tickets/{ticket_id}/exclude", response_model=schemas.TicketDetail)
+def exclude(ticket_id: UUID, body: schemas.ExcludeIn, actor: Operator, session: SessionDep) -> dict[str, Any]:
+    """Leave nodes out of the rest of the ticket, with a reason."""
+    service.get(session, actor, ticket_id, "ticket:operate")
+    ticket = commands.exclude(session, ticket_id, body.nodes, service.by(actor), body.reason)
+    return service.detail(session, ticket)
+
+
+@router.post("/tickets/{ticket_id}/pause", response_model=schemas.TicketDetail)
+def pause(ticket_id: UUID, actor: Operator, session: SessionDep) -> dict[str, Any]:
+    """Start no other node or step; what has begun finishes."""
+    service.get(session, actor, ticket_id, "ticket:operate")
+    return service.detail(session, commands.pause(session, ticket_id, service.by(actor), paused=True))
+
+
+@router.post("/tickets/{ticket_id}/resume", response_model=schemas.TicketDetail)
+def resume(ticket_id: UUID, actor: Operator, session: SessionDep) -> dict[str, Any]:
+    """Go on after a pause."""
+    service.get(session, actor, ticket_id, "ticket:operate")
+    return service.detail(session, commands.pause(session, ticket_id, service.by(actor), paused=False))
+
+
+@router.post("/tickets/{ticket_id}/cancel", response_model=schemas.TicketDetail)
+def cancel(ticket_id: UUID, body: schemas.ReasonIn, actor: Operator, session: SessionDep) -> dict[str, Any]:
+    """End the ticket at once where nothing runs, at the next safe point where something does."""
+    service.get(session, actor, ticket_id, "ticket:operate")
+    return service.detail(session, commands.cancel(session, ticket_id, service.by(actor), body.reason))
+
+
+@router.post("/tickets/{ticket_id}/close", response_model=schemas.TicketDetail)
+def close(ticket_id: UUID, body: schemas.ReasonIn, actor: Operator, session: SessionDep) -> dict[str, Any]:
+    """Give up a ticket that needs a person; it ends as FAILED and says what was done."""
+    service.get(session, actor, ticket_id, "ticket:operate")
+    return service.detail(session, commands.close_failed(session, ticket_id, service.by(actor), body.reason))
+
+
+@router.post("/tickets/{ticket_id}/attempts/{attempt_id}/resolution", response_model=schemas.TicketDetail)
+def resolve(
+    ticket_id: UUID, attempt_id: UUID, body: schemas.ResolutionIn, actor: Resolver, session: SessionDep
+) -> dict[str, Any]:
+    """Say of every unknown node whether it is done; nothing is run again without this."""
+    service.get(session, actor, ticket_id, "ticket:resolve")
+    ticket = commands.resolve(
+        session, ticket_id, attempt_id, actor.user_id, body.verdicts, body.reason, override=body.override
+    )
+    return service.detail(session, ticket)

@@ -1,0 +1,243 @@
+"""What the tickets API takes and gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from autorke.core.schemas import In, Out, Words
+
+
+class TicketIn(In):
+    """One POST creates a ticket; `request` is the flow's own form (see GET /flows)."""
+
+    flow: str = Field(examples=["add_workers"], max_length=64)
+    request: dict[str, Any] = Field(
+        examples=[{"cluster_id": "0190…", "machines": [{"machine_id": "0190…"}], "settings": {"labels": {"pool": "a"}}}]
+    )
+
+
+class GateIn(In):
+    gate_id: UUID = Field(strict=False)
+    subject_hash: str = Field(min_length=64, max_length=64, description="The hash of what was shown")
+
+
+class DecisionIn(In):
+    """Sign one gate, or confirm a step and release the next in one decision of two gates."""
+
+    gates: list[GateIn] = Field(min_length=1, max_length=4)
+    decision: Literal["approve", "reject"]
+    comment: str = Field("", max_length=4000)
+    acting_for: UUID | None = Field(None, strict=False)
+
+
+class RetryIn(In):
+    step: str = Field(max_length=64)
+    nodes: list[str] | None = Field(None, max_length=5000, description="Some of the failed nodes; all when left out")
+
+
+class ReasonIn(In):
+    reason: str = Field("", max_length=4000)
+
+
+class ExcludeIn(In):
+    nodes: list[str] = Field(min_length=1, max_length=5000)
+    reason: str = Field(max_length=4000)
+
+
+class ResolutionIn(In):
+    """A person's verdict on every unknown node: true = it is done as planned, false = it is not."""
+
+    verdicts: dict[str, bool] = Field(min_length=1, max_length=5000)
+    reason: str = Field(max_length=4000)
+    override: bool = Field(False, description="Take the responsibility without proof of death; needs two people")
+
+
+class DelegationIn(In):
+    to_id: UUID = Field(strict=False)
+    scope_id: UUID | None = Field(None, strict=False)
+    valid_to: datetime = Field(strict=False)
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class SwitchIn(In):
+    halted: bool
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class SwitchOut(Out):
+    halted: bool
+    reason: str
+    by: UUID | None
+    at: datetime | None
+
+
+class DelegationOut(Out):
+    id: UUID
+    from_id: UUID
+    to_id: UUID
+    scope_id: UUID | None
+    valid_from: datetime
+    valid_to: datetime
+    reason: str
+
+
+class FlowOut(Out):
+    name: str
+    version: int
+    title: Words
+    steps: list[dict[str, Any]]
+    request_schema: dict[str, Any]
+
+
+class TicketOut(Out):
+    id: UUID
+    number: int
+    flow_name: str
+    flow_version: int
+    policy: str
+    scope_id: UUID | None
+    requester_id: UUID
+    summary: str
+    state: str
+    attention: str | None
+    row_version: int
+    cancel_requested_at: datetime | None
+    pause_requested_at: datetime | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class ApprovalOut(Out):
+    approver_id: UUID
+    acting_for_id: UUID | None
+    decision: str
+    comment: str
+    at: datetime
+    revoked_at: datetime | None
+
+
+class GateOut(Out):
+    id: UUID
+    phase: str
+    state: str
+    subject_hash: str
+    plan_hash: str
+    quorum: int
+    permission: str
+    opened_at: datetime
+    expires_at: datetime | None
+    closed_at: datetime | None
+    approvals: list[ApprovalOut]
+
+
+class AttemptOut(Out):
+    id: UUID
+    n: int
+    purpose: str
+    state: str
+    node_ids: list[str]
+    runner_id: str | None
+    ready_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    outcome: dict[str, Any] | None
+    death_proof: dict[str, Any] | None
+    reason: str | None
+
+
+class StepOut(Out):
+    key: str
+    title: Words
+    does: Words
+    effect: str
+    unit: str
+    state: str
+    skip_reason: Words | None
+    pre_gate: bool
+    post_gate: bool
+    round: int
+    plan_hash: str | None
+    problems: list[dict[str, Any]]
+    result: dict[str, Any] | None
+    counts: dict[str, int]
+    gates: list[GateOut]
+    attempts: list[AttemptOut]
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class WaitingOut(Out):
+    kind: str
+    key: str
+    ticket_id: UUID
+    ticket_number: int
+    holds: bool
+
+
+class TicketDetail(TicketOut):
+    params: dict[str, Any]
+    steps: list[StepOut]
+    waiting_for: list[WaitingOut]
+    next_seq: int
+
+
+class NodeResultOut(Out):
+    step: str
+    attempt_n: int
+    state: str
+    summary: str
+    error: dict[str, Any] | None
+    evidence: dict[str, Any]
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class TicketNodeOut(Out):
+    node_id: str
+    name: str
+    excluded_at: datetime | None
+    excluded_reason: str | None
+    data: dict[str, Any]
+    results: list[NodeResultOut]
+
+
+class PlanOut(Out):
+    step: str
+    round: int
+    plan_hash: str
+    body: dict[str, Any]
+    problems: list[dict[str, Any]]
+    created_at: datetime
+    superseded_at: datetime | None
+    superseded_reason: dict[str, Any] | None
+
+
+class EventOut(Out):
+    seq: int
+    at: datetime
+    actor_type: str
+    actor_id: str | None
+    kind: str
+    body: dict[str, Any]
+    prev_hash: str
+    hash: str
+
+
+class LogStreamOut(Out):
+    id: UUID
+    step: str
+    attempt_n: int
+    purpose: str
+    node_id: str | None
+    bytes: int
+    sha256: str | None
+    closed_at: datetime | None
+
+
+class CallbackOut(Out):
+    received: bool
+    applied: bool

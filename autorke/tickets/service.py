@@ -1,0 +1,275 @@
+"""Reading tickets, and the permission side of what people do to them; the engine itself is `workflow.commands`."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from autorke.core.db import Base, db_now, transaction
+from autorke.core.errors import NotFound, Text, Unprocessable
+from autorke.tickets.schemas import TicketIn
+from autorke.users.access import Actor, Permission, may, scope
+from autorke.workflow import callbacks, commands, locks, logstore, results
+from autorke.workflow.callbacks import CallbackNotJson
+from autorke.workflow.definition import find_flow
+from autorke.workflow.errors import UnknownFlow
+from autorke.workflow.journal import By
+from autorke.workflow.models import (
+    Approval,
+    Attempt,
+    Delegation,
+    EngineSwitch,
+    Event,
+    Gate,
+    LogStream,
+    NodeResult,
+    PlanRow,
+    StepRow,
+    Ticket,
+    TicketNode,
+)
+
+
+class BadRequestForm(Unprocessable):
+    """The flow's own form refuses the request; `field` names where, `errors` lists all."""
+
+    code = "bad-flow-request"
+    text = Text(zh="流程参数不正确：{reason}", en="The flow's form refuses this: {reason}")
+
+
+class DelegateNotApprover(Unprocessable):
+    code = "delegate-not-eligible"
+    text = Text(zh="不能委托给自己，且期限必须在将来 90 天内", en="Delegate to somebody else, for at most 90 days")
+
+
+def _columns(row: Base) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in row.__table__.columns}
+
+
+def visible(actor: Actor) -> Select[Any]:
+    """Tickets this actor may see: those of his clusters, and his own."""
+    return select(Ticket).where(scope(actor, "ticket:read", Ticket.scope_id, unowned=True))
+
+
+def get(session: Session, actor: Actor, ticket_id: UUID, permission: Permission = "ticket:read") -> Ticket:
+    """A ticket the actor may see; then he must hold `permission` on its cluster. Raises NotFound, Forbidden."""
+    ticket: Ticket | None = session.execute(visible(actor).where(Ticket.id == ticket_id)).scalar_one_or_none()
+    if ticket is None:
+        raise NotFound(what="ticket", key=str(ticket_id))
+    actor.require(permission, ticket.scope_id)
+    return ticket
+
+
+def by(actor: Actor) -> By:
+    return By("user", str(actor.user_id))
+
+
+def create(session: Session, actor: Actor, body: TicketIn, key: str | None) -> Ticket:
+    """Submit a ticket; a refusal of any kind leaves nothing behind."""
+    flow = find_flow(body.flow)
+    if flow is None:
+        raise UnknownFlow(field="flow", name=body.flow)
+    try:
+        request = flow.request.model_validate(body.request)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(["request", *map(str, first["loc"])])
+        raise BadRequestForm(field=where, reason=first["msg"]) from error
+    ticket, _ = commands.submit(session, body.flow, request, actor.user_id, key)
+    actor.require("ticket:create", ticket.scope_id)
+    return ticket
+
+
+def detail(session: Session, ticket: Ticket) -> dict[str, Any]:
+    """Everything the ticket page shows but logs, plan bodies and node rows; a fixed number of statements."""
+    steps = session.execute(select(StepRow).where(StepRow.ticket_id == ticket.id).order_by(StepRow.ord)).scalars().all()
+    ids = [step.id for step in steps]
+    gates, attempts, plans = _gates(session, ids), _attempts(session, ids), _plans(session, steps)
+    counts = _counts(session, ids)
+    columns = _columns(ticket)
+    columns["steps"] = [
+        {
+            **ticket.flow_snapshot["steps"][step.ord],
+            **_columns(step),
+            "plan_hash": plans[step.plan_id].plan_hash if step.plan_id in plans else None,
+            "problems": plans[step.plan_id].problems if step.plan_id in plans else [],
+            "counts": counts[step.id],
+            "gates": gates[step.id],
+            "attempts": attempts[step.id],
+        }
+        for step in steps
+    ]
+    columns["waiting_for"] = locks.waiting_for(session, ticket.id) if ticket.state == "QUEUED" else []
+    return columns
+
+
+def _plans(session: Session, steps: Sequence[StepRow]) -> dict[UUID | None, Any]:
+    wanted = [step.plan_id for step in steps if step.plan_id is not None]
+    query = select(PlanRow.id, PlanRow.plan_hash, PlanRow.problems).where(PlanRow.id.in_(wanted))
+    return {row.id: row for row in session.execute(query)}
+
+
+def _attempts(session: Session, step_ids: Sequence[UUID]) -> dict[UUID, list[Attempt]]:
+    found: dict[UUID, list[Attempt]] = defaultdict(list)
+    for row in session.execute(select(Attempt).where(Attempt.step_id.in_(step_ids)).order_by(Attempt.n)).scalars():
+        found[row.step_id].append(row)
+    return found
+
+
+def _gates(session: Session, step_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    rows = session.execute(select(Gate).where(Gate.step_id.in_(step_ids)).order_by(Gate.opened_at)).scalars().all()
+    said: dict[UUID, list[Approval]] = defaultdict(list)
+    query = select(Approval).where(Approval.gate_id.in_([gate.id for gate in rows])).order_by(Approval.at)
+    for approval in session.execute(query).scalars():
+        said[approval.gate_id].append(approval)
+    found: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for gate in rows:
+        columns = _columns(gate)
+        found[gate.step_id].append({**columns, "approvals": said[gate.id]})
+    return found
+
+
+def _counts(session: Session, step_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """Nodes of each step by their newest state."""
+    newest = (
+        select(NodeResult.step_id, NodeResult.node_id, NodeResult.state)
+        .distinct(NodeResult.step_id, NodeResult.node_id)
+        .join(Attempt, Attempt.id == NodeResult.attempt_id)
+        .where(NodeResult.step_id.in_(step_ids))
+        .order_by(NodeResult.step_id, NodeResult.node_id, Attempt.n.desc())
+        .subquery()
+    )
+    query = select(newest.c.step_id, newest.c.state, func.count()).group_by(newest.c.step_id, newest.c.state)
+    found: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for step_id, state, count in session.execute(query):
+        found[step_id][state] = count
+    return found
+
+
+def nodes(session: Session, ticket: Ticket) -> list[dict[str, Any]]:
+    """The node × step matrix: every target with all its results, oldest first; steps that run once come as `*`."""
+    query = (
+        select(NodeResult, StepRow.key, Attempt.n)
+        .join(StepRow, StepRow.id == NodeResult.step_id)
+        .join(Attempt, Attempt.id == NodeResult.attempt_id)
+        .where(StepRow.ticket_id == ticket.id)
+        .order_by(StepRow.ord, Attempt.n)
+    )
+    by_node: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row, key, n in session.execute(query):
+        columns = _columns(row)
+        by_node[row.node_id].append({**columns, "step": key, "attempt_n": n})
+    targets = session.execute(
+        select(TicketNode).where(TicketNode.ticket_id == ticket.id).order_by(TicketNode.ord)
+    ).scalars()
+    table = [
+        {
+            **_columns(row),
+            "results": by_node[row.node_id],
+        }
+        for row in targets
+    ]
+    if results.WHOLE in by_node:
+        whole = {
+            "node_id": results.WHOLE,
+            "name": results.WHOLE,
+            "data": {},
+            "excluded_at": None,
+            "excluded_reason": None,
+        }
+        table.append({**whole, "results": by_node[results.WHOLE]})
+    return table
+
+
+def plans(session: Session, ticket: Ticket, key: str) -> list[dict[str, Any]]:
+    """Every round of a step's plan, newest first."""
+    query = (
+        select(PlanRow)
+        .join(StepRow, StepRow.id == PlanRow.step_id)
+        .where(StepRow.ticket_id == ticket.id, StepRow.key == key)
+        .order_by(PlanRow.round.desc())
+    )
+    rows = session.execute(query).scalars().all()
+    return [{**_columns(row), "step": key} for row in rows]
+
+
+def events_after(session: Session, ticket_id: UUID, seq: int, limit: int = 500) -> list[Event]:
+    query = select(Event).where(Event.ticket_id == ticket_id, Event.seq > seq).order_by(Event.seq).limit(limit)
+    return list(session.execute(query).scalars())
+
+
+def log_streams(session: Session, ticket: Ticket) -> list[dict[str, Any]]:
+    return [
+        {
+            **_columns(row),
+            "step": key,
+            "attempt_n": n,
+            "purpose": purpose,
+        }
+        for row, key, n, purpose in logstore.streams_of(session, ticket.id)
+    ]
+
+
+def log_stream(session: Session, ticket: Ticket, stream_id: UUID) -> LogStream:
+    for row, *_ in logstore.streams_of(session, ticket.id):
+        if row.id == stream_id:
+            found: LogStream = row
+            return found
+    raise NotFound(what="log", key=str(stream_id))
+
+
+def still_visible(session: Session, user_id: UUID, ticket: Ticket) -> bool:
+    """For a stream that is open for long: may its owner still look?"""
+    return may(session, user_id, "ticket:read", ticket.scope_id)
+
+
+def delegate(
+    session: Session, actor: Actor, *, to_id: UUID, scope_id: UUID | None, valid_to: Any, reason: str
+) -> Delegation:
+    """Let somebody approve in one's place until `valid_to`; audited by the approval it is used for."""
+    now = db_now(session)
+    if to_id == actor.user_id or valid_to <= now or (valid_to - now).days > 90:
+        raise DelegateNotApprover(field="to_id" if to_id == actor.user_id else "valid_to")
+    row = Delegation(from_id=actor.user_id, to_id=to_id, scope_id=scope_id, valid_to=valid_to, reason=reason)
+    session.add(row)
+    session.flush()
+    session.refresh(row)
+    return row
+
+
+def switch(session: Session) -> EngineSwitch | None:
+    return session.get(EngineSwitch, "engine")
+
+
+def set_switch(session: Session, actor: Actor, *, halted: bool, reason: str) -> EngineSwitch:
+    """Stop (or let go on) every start of a step in the whole installation."""
+    row = session.get(EngineSwitch, "engine", with_for_update=True)
+    if row is None:
+        row = EngineSwitch(name="engine", halted=halted, by=actor.user_id, reason=reason)
+        session.add(row)
+    row.halted, row.by, row.reason, row.at = halted, actor.user_id, reason, db_now(session)
+    session.flush()
+    return row
+
+
+def accept_callback(received: callbacks.Received) -> dict[str, Any]:
+    """One callback in one transaction of its own: the body is read before a session is opened."""
+    with transaction() as session:
+        return callbacks.accept(session, received, parse_callback)
+
+
+def parse_callback(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise CallbackNotJson(field="body", reason_zh="", reason_en="") from error
+    if not isinstance(value, dict):
+        raise CallbackNotJson(field="body", reason_zh="", reason_en="")
+    return value
