@@ -13,7 +13,7 @@ from autorke.drivers.rkefiles.errors import DuplicateNode, InvalidNode, NotAWork
 ROLES = ("controlplane", "worker", "etcd")
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_1123 = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
-_USER = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,31}\Z")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@\\-]{0,63}\Z")
 _ABSOLUTE_PATH = re.compile(r"/[A-Za-z0-9._/+-]{1,254}\Z")
 _TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _QUALIFIED_NAME = re.compile(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?\Z")
