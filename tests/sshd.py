@@ -1,7 +1,7 @@
-"""A real OpenSSH sshd on a loopback port, for tests: own keys, own configuration, no PAM, nothing of the machine's own.
+"""A real OpenSSH sshd on a loopback port, for tests: own keys and configuration, no PAM, nothing of the machine's.
 
-Load it with `pytest_plugins = ["tests.sshd"]`. `sshd` is one server for the whole run; `make_sshd` starts further ones
-with other options (a bastion, a forbidden forwarding).
+A conftest imports the fixtures that its tests use. `sshd` is one server for the whole run; `make_sshd` starts further
+ones with other options (a bastion, a forbidden forwarding); `plain_user` is a login without root's rights.
 """
 
 from __future__ import annotations
@@ -110,17 +110,18 @@ class Sshd:
 
     def signal_sessions(self, number: signal.Signals) -> None:
         for pid in self.sessions():
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 @contextlib.contextmanager
-def running_sshd(
-    directory: Path, *, host_key_kinds: tuple[str, ...] = ("ed25519",), **options: str
-) -> Iterator[Sshd]:
+def running_sshd(directory: Path, *, host_key_kinds: tuple[str, ...] = ("ed25519",), **options: str) -> Iterator[Sshd]:
     if SSHD is None:
         pytest.skip("SKIPPED: no sshd on this machine; install the Debian package openssh-server")
     if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd insists on it as root, and only its package's unit makes it
+        Path("/run/sshd").mkdir(
+            mode=0o755, exist_ok=True
+        )  # sshd insists on it as root, and only its package's unit makes it
     port = _free_port()
     user_key = make_key()
     host_keys = {kind: make_key(kind) for kind in host_key_kinds}
@@ -130,6 +131,8 @@ def running_sshd(
         path.write_text(pair.private)
         path.chmod(0o600)
         lines.append(f"HostKey {path}")
+    (directory / "home").mkdir()
+    lines.append(f"SetEnv HOME={directory}/home")  # whoever runs the tests may have a .bashrc that is slow or talks
     lines += [f"{name} {value}" for name, value in {**_OPTIONS, **options}.items()]
     (directory / "config").write_text("\n".join(lines) + "\n")
     (directory / "authorized_keys").write_text(user_key.public + "\n")
@@ -165,6 +168,29 @@ def _wait_for_port(server: Sshd) -> None:
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     with running_sshd(tmp_path_factory.mktemp("sshd"), host_key_kinds=("ed25519", "rsa", "ecdsa")) as server:
         yield server
+
+
+@dataclasses.dataclass(frozen=True)
+class PlainUser:
+    """An account that exists only while the tests run."""
+
+    name: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def plain_user() -> Iterator[PlainUser]:
+    if os.getuid() != 0:
+        pytest.skip("SKIPPED: only root can add the user that this test logs in as")
+    user = PlainUser(f"autorke-t{os.getpid()}", "correct horse")
+    hashing = ["openssl", "passwd", "-6", "-stdin"]
+    hashed = subprocess.run(hashing, input=user.password, capture_output=True, text=True, check=True).stdout.strip()
+    add = ["useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/sh", "--password", hashed, user.name]
+    subprocess.run(add, check=True, capture_output=True)
+    try:
+        yield user
+    finally:
+        subprocess.run(["userdel", "--force", user.name], check=True, capture_output=True)
 
 
 @pytest.fixture
