@@ -93,7 +93,10 @@ class AuditEntry(Base):
     """Who did what to which object. Rows outlive the user, so the name is copied and nothing refers to accounts."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (Index("ix_audit_entry_at_id", "at", "id"), Index("ix_audit_entry_object", "object_type", "object_id"))
+    __table_args__ = (
+        Index("ix_audit_entry_at_id", "at", "id"),
+        Index("ix_audit_entry_object", "object_type", "object_id"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

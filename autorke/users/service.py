@@ -69,7 +69,8 @@ def update(session: Session, user_id: UUID, *, actor: Actor, changes: dict[str, 
     session.flush()
     if password is not None or changes.get("disabled"):
         sessions.close_all(session, user.id)
-    _keep_an_admin(session)
+    if changes.get("disabled"):
+        _keep_an_admin(session)
     session.refresh(user, ["updated_at"])
     changed = sorted(changes) + (["password"] if password is not None else [])
     audit.record(session, actor, action="user.update", object_type="user", object_id=user.id, fields=changed)
@@ -84,7 +85,8 @@ def delete_user(session: Session, user_id: UUID, *, actor: Actor) -> None:
             session.execute(delete(User).where(User.id == user_id))
     except IntegrityError as error:
         raise StillInUse(name=user.name) from error
-    _keep_an_admin(session)
+    if any(held.role == "admin" for held in user.bindings):
+        _keep_an_admin(session)
     audit.record(session, actor, action="user.delete", object_type="user", object_id=user_id, name=user.name)
 
 
@@ -125,7 +127,8 @@ def unbind(session: Session, user_id: UUID, binding_id: UUID, *, actor: Actor) -
     ).one_or_none()
     if gone is None:
         raise NotFound(what="role binding", key=binding_id)
-    _keep_an_admin(session)
+    if gone.role == "admin":
+        _keep_an_admin(session)
     where = str(gone.cluster_id) if gone.cluster_id else None
     audit.record(
         session, actor, action="role.revoke", object_type="user", object_id=user_id, role=gone.role, cluster_id=where

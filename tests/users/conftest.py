@@ -1,0 +1,1 @@
+from tests.api import api, secret_key  # noqa: F401
