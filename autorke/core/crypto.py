@@ -10,7 +10,6 @@ new one on top, run the rotation of each slice that stores envelopes (`rewrap` e
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -86,7 +85,7 @@ def parse_ring(text: str) -> KeyRing:
             continue
         try:
             key = base64.b64decode(line.strip(), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # binascii.Error is one, non-ASCII text another
             raise KeyInvalid(line=number) from error
         if len(key) != KEY_BYTES:
             raise KeyInvalid(line=number)
