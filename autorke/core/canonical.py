@@ -32,3 +32,14 @@ def sha256_hex(value: Any) -> str:
     """Hex digest of the canonical form; of the bytes themselves when given bytes."""
     data = value if isinstance(value, bytes) else canonical(value)
     return hashlib.sha256(data).hexdigest()
+
+
+def without_floats(value: Any) -> Any:
+    """The same JSON value with every float as its shortest decimal text, so that it can be hashed."""
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, dict):
+        return {key: without_floats(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_floats(item) for item in value]
+    return value

@@ -20,6 +20,7 @@ from autorke.workflow.journal import lock_ticket
 from autorke.workflow.models import Attempt
 
 log = logging.getLogger(__name__)
+RUNNER = ["-m", "autorke.worker.runner"]
 
 
 @app.task(name=LAUNCH)  # type: ignore[untyped-decorator]
@@ -50,7 +51,7 @@ def start_runner(held: Claim) -> None:
             except OSError:
                 log.warning("no launcher answers: starting the runner directly")
         subprocess.Popen(
-            [sys.executable, "-m", "autorke.worker.runner", str(held.attempt_id), str(held.token)],
+            [sys.executable, *RUNNER, str(held.attempt_id), str(held.token)],
             env={**os.environ, process.MARKER: str(held.attempt_id)},
             start_new_session=True,
             stdin=subprocess.DEVNULL,

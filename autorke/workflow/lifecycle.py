@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from autorke.core.canonical import sha256_hex
+from autorke.core.canonical import sha256_hex, without_floats
 from autorke.workflow import attempts, engine, gates, results
 from autorke.workflow.attempts import Claim, Process
 from autorke.workflow.definition import Outcome, Plan
@@ -62,7 +62,7 @@ def _still_approved(
             engine.move(session, ticket, step, StepState.WAIT_PRE_GATE)
             gates.reopen(session, ticket, step, gate)
             return False
-    drift = _drift(plan.fingerprint, observed)
+    drift = _drift(plan.fingerprint, without_floats(observed))
     if drift:
         attempts.abandon(session, ticket, attempt, "drift")
         record(session, ticket, "plan.drifted", SYSTEM, {"step": step.key, "drift": drift})
@@ -96,16 +96,16 @@ def finish_plan(session: Session, held: Claim, plan: Plan) -> None:
         "handler": step.handler,
         "round": step.round,
         "nodes": _planned(session, held),
-        "fingerprint": plan.fingerprint,
+        "fingerprint": without_floats(plan.fingerprint),
         "problems": [problem.as_json() for problem in plan.problems],
-        "plan": plan.body,
+        "plan": without_floats(plan.body),
     }
     row = PlanRow(
         step_id=step.id,
         round=step.round,
         body=body,
         plan_hash=sha256_hex(body),
-        fingerprint=plan.fingerprint,
+        fingerprint=body["fingerprint"],
         problems=body["problems"],
     )
     session.add(row)
@@ -167,7 +167,8 @@ def finish_probe(session: Session, held: Claim, seen: dict[str, Outcome]) -> Non
     }
     ticket = attempts.end(session, held, AttemptState.SUCCEEDED, {"probe": evidence})
     step = attempts.step_of(session, held)
-    record(session, ticket, "attempt.probed", SYSTEM, {"step": step.key, "probe": evidence})
+    suggests = {node: outcome.state.value for node, outcome in seen.items()}
+    record(session, ticket, "attempt.probed", SYSTEM, {"step": step.key, "suggests": suggests})
 
 
 def lost(session: Session, ticket: Ticket, attempt: Attempt, proof: dict[str, Any] | None) -> None:

@@ -1,0 +1,152 @@
+"""A running worker host: launcher, Celery worker, real Postgres and a real broker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, select
+
+from autorke.core import events, queue
+from autorke.core.db import transaction
+from autorke.core.ids import new_id
+from autorke.core.settings import get_settings
+from autorke.worker import process
+from autorke.workflow import commands, gates, outbox
+from autorke.workflow.gates import Decision
+from autorke.workflow.models import Attempt, Gate, NodeResult, StepRow, Ticket
+from tests.worker.ground import GroundIn, everybody
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    """The first true answer; a failure names what was waited for."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s: {condition}")
+
+
+@dataclass
+class Farm:
+    """Processes of one worker host, each in a session of its own so that they can be killed one by one."""
+
+    directory: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def journal(self) -> Path:
+        return self.directory / "journal"
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "launcher.sock"
+
+    def start(self, what: str) -> None:
+        arguments = {
+            "launcher": ["launcher", "--socket", str(self.socket)],
+            "celery": ["celery", "worker", "-c", "2", "--without-gossip", "--without-mingle", "-l", "WARNING"],
+        }[what]
+        with (self.directory / f"{what}.log").open("ab") as output:
+            self.processes[what] = subprocess.Popen(
+                [sys.executable, "-m", "tests.worker.ground", *arguments],
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def kill(self, what: str, number: int = signal.SIGKILL) -> None:
+        """End a process of ours and its group, by pid."""
+        child = self.processes.pop(what)
+        os.killpg(child.pid, number)
+        child.wait(10)
+
+    def lines(self) -> list[str]:
+        return self.journal.read_text().splitlines() if self.journal.exists() else []
+
+    def submit(self, **request: Any) -> UUID:
+        with transaction() as session:
+            form = GroundIn(journal=str(self.journal), **request)
+            ticket, _ = commands.submit(session, "ground", form, new_id())
+            return ticket.id
+
+    def sign(self, ticket_id: UUID) -> None:
+        """Wait for the next gate and approve it."""
+        gate_id, subject = wait_for(lambda: self.gate(ticket_id))
+        with transaction() as session:
+            commands.decide(session, ticket_id, {gate_id: subject}, new_id(), Decision(True, ""))
+
+    def gate(self, ticket_id: UUID) -> Any:
+        with transaction() as session:
+            query = (
+                select(Gate.id, Gate.subject_hash)
+                .join(StepRow, StepRow.id == Gate.step_id)
+                .where(StepRow.ticket_id == ticket_id, Gate.state == "OPEN")
+            )
+            return session.execute(query).first()
+
+    def state(self, ticket_id: UUID) -> str:
+        with transaction() as session:
+            return session.get_one(Ticket, ticket_id).state
+
+    def attempts(self, ticket_id: UUID, purpose: str = "RUN") -> list[Attempt]:
+        with transaction() as session:
+            query = (
+                select(Attempt)
+                .join(StepRow, StepRow.id == Attempt.step_id)
+                .where(StepRow.ticket_id == ticket_id, Attempt.purpose == purpose)
+                .order_by(Attempt.n)
+            )
+            return list(session.execute(query).scalars())
+
+    def results(self, ticket_id: UUID) -> dict[str, str]:
+        with transaction() as session:
+            query = (
+                select(NodeResult.node_id, NodeResult.state)
+                .join(StepRow, StepRow.id == NodeResult.step_id)
+                .where(StepRow.ticket_id == ticket_id)
+            )
+            return {row.node_id: row.state for row in session.execute(query)}
+
+    def orphans(self) -> list[int]:
+        """Tools of any attempt that are still there (T13)."""
+        with transaction() as session:
+            ids = [str(i) for i in session.execute(select(Attempt.id)).scalars()]
+        return [pid for attempt_id in ids for pid in process.tools_of(attempt_id)]
+
+
+@pytest.fixture
+def farm(configured_db: Engine, redis_url: str, tmp_path: Path) -> Iterator[Farm]:
+    with pytest.MonkeyPatch.context() as environment:
+        farm = Farm(tmp_path)
+        environment.setenv("AUTORKE_REDIS_URL", redis_url)
+        environment.setenv("AUTORKE_LAUNCHER_SOCKET", str(farm.socket))
+        environment.setenv("AUTORKE_RUN_DIR", str(tmp_path))
+        environment.setenv("AUTORKE_LEASE", "PT3S")
+        environment.setenv("AUTORKE_HEARTBEAT", "PT0.5S")
+        environment.setenv("AUTORKE_RECONCILE_EVERY", "PT0.3S")
+        environment.setenv("AUTORKE_HINT_RESEND", "PT1S")
+        get_settings.cache_clear()
+        events.forget()
+        queue.app.conf.broker_url = queue._broker_url()
+        gates.configure_directory(everybody)
+        outbox.configure_transport(lambda topic, key: queue.hint(queue.LAUNCH, key))
+        farm.start("launcher")
+        farm.start("celery")
+        yield farm
+        for what in list(farm.processes):
+            farm.kill(what)
+        outbox._transport.clear()
+    get_settings.cache_clear()
+    events.forget()
