@@ -13,13 +13,7 @@ from typing import Any
 
 from autorke.core.errors import Text
 from autorke.drivers.base import SshTarget
-
-
-@dataclass(frozen=True)
-class Taint:
-    key: str
-    value: str
-    effect: str
+from autorke.drivers.rkefiles.nodes import Taint
 
 
 @dataclass(frozen=True)
@@ -104,6 +98,14 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class ControlHost:
+    """A controlplane or etcd host of the cluster; only connected to, never changed."""
+
+    target: SshTarget
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Limits:
     """Thresholds of the checks. Sizes in KiB, times in ms or days."""
 
@@ -133,7 +135,6 @@ class ClusterSettings:
 
     kubernetes_version: str
     plugin: str = "canal"
-    backend: str = ""
     pod_cidrs: tuple[str, ...] = ("10.42.0.0/16",)
     service_cidrs: tuple[str, ...] = ("10.43.0.0/16",)
     cluster_dns: str = "10.43.0.10"
@@ -141,7 +142,6 @@ class ClusterSettings:
     prefix_path: str = "/"
     fail_swap_on: bool = False
     proxy_mode: str = "iptables"
-    ingress: bool = True
     images: tuple[str, ...] = ()
     node_port_range: tuple[int, int] = (30000, 32767)
     ports: tuple[Port, ...] = ()
@@ -164,6 +164,9 @@ class ClusterContext:
     `live_error` says why. CA fingerprints are the SHA-256 of the DER form in lower-case hex: `expected_ca` as recorded
     at import, `server_ca` as seen in the TLS handshake. `state_copy_sha256` is of the text of the in-cluster object
     `full-cluster-state`, `recorded_copy_sha256` of the copy that we wrote or imported last; None = not known.
+    `controlplane` is where a worker's nginx-proxy connects to; `control_hosts` are all controlplane and etcd hosts.
+    `other_runs` names changes of this cluster that are under way. `initialise_follows` is true for the check before the
+    initialise step: what that step sets up (Docker, kernel settings) is then a warning.
     """
 
     id: str
@@ -183,7 +186,8 @@ class ClusterContext:
     supported_docker: tuple[str, ...] = ()
     docker_root: str = ""
     controlplane: tuple[Endpoint, ...] = ()
-    control_hosts: tuple[SshTarget, ...] = ()
+    control_hosts: tuple[ControlHost, ...] = ()
+    other_runs: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     initialise_follows: bool = False
 

@@ -198,9 +198,8 @@ class NodeFacts:
 
 @dataclass(frozen=True)
 class ControlHostFacts:
-    """What a controlplane or etcd host of the cluster answered: only that it can be reached, and what it reaches."""
+    """Whether a controlplane or etcd host of the cluster can be reached over SSH, or the error."""
 
     name: str
     address: str
     error: Mapping[str, Any] | None = None
-    reach: tuple[Reach, ...] = ()

@@ -26,7 +26,8 @@ class FactsUnreadable(AutoRkeError):
     text = Text(zh="无法读取 {name} 的信息：{reason}", en="The facts of {name} cannot be read: {reason}")
     remedy = Text(
         zh="以该用户登录机器，执行 `sh -c true; df /; cat /proc/uptime`，查看登录脚本是否输出了多余内容或退出",
-        en="Log in as that user and run `sh -c true; df /; cat /proc/uptime`; see whether a login script prints or exits",
+        en="Log in as that user and run `sh -c true; df /; cat /proc/uptime`; see whether a login script prints"
+        " or exits",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -151,6 +151,12 @@ def facts_fingerprint(report: Report) -> str:
     levels = sorted([result.node, result.check, result.level.value] for result in report.results)
     facts = {node: stable_facts(facts) for node, facts in report.facts.items()}
     return sha256_hex({"levels": levels, "facts": facts})
+
+
+def some(names: Sequence[str], most: int = 6) -> str:
+    """The first few names of a long list, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} +{len(names) - most}"
 
 
 def printable(text: str) -> str:

@@ -67,7 +67,8 @@ def check_docker_access(facts: NodeFacts, worker: NewWorker, _context: ClusterCo
         ),
         Text(
             zh=f"在 {worker.node} 上以 root 执行 `usermod -aG docker {user}`，断开该用户的 SSH 连接后再校验",
-            en=f"On {worker.node} run `usermod -aG docker {user}` as root, end that user's SSH connections, check again",
+            en=f"On {worker.node} run `usermod -aG docker {user}` as root, end that user's SSH connections,"
+            " check again",
         ),
     )
 
@@ -86,9 +87,11 @@ def check_forwarding(facts: NodeFacts, worker: NewWorker, _context: ClusterConte
             en=f"sshd forbids forwarding to {place} ({option}); stock rke could not manage it",
         ),
         Text(
-            zh=f"在 {worker.node} 的 /etc/ssh/sshd_config 中设置 `AllowTcpForwarding yes` 与 `AllowStreamLocalForwarding yes`，"
+            zh=f"在 {worker.node} 的 /etc/ssh/sshd_config 中设置 `AllowTcpForwarding yes` 与"
+            " `AllowStreamLocalForwarding yes`，"
             "再执行 `systemctl reload sshd`",
-            en=f"Set `AllowTcpForwarding yes` and `AllowStreamLocalForwarding yes` in /etc/ssh/sshd_config of {worker.node}, then"
+            en="Set `AllowTcpForwarding yes` and `AllowStreamLocalForwarding yes` in /etc/ssh/sshd_config of"
+            f" {worker.node}, then"
             " `systemctl reload sshd`",
         ),
     )
@@ -114,15 +117,18 @@ def check_docker_version(facts: NodeFacts, worker: NewWorker, context: ClusterCo
         return unknown(
             Text(
                 zh=f"Docker {docker.version}；不知道 Kubernetes {context.settings.kubernetes_version} 支持哪些版本",
-                en=f"Docker {docker.version}; which versions Kubernetes {context.settings.kubernetes_version} supports is not known",
+                en=f"Docker {docker.version}; which versions Kubernetes {context.settings.kubernetes_version}"
+                " supports is not known",
             ),
         )
     if short in {_short(version) for version in supported}:
         return fine(f"Docker {docker.version}", f"Docker {docker.version}")
     return fault(
         Text(
-            zh=f"Docker {docker.version} 不在 Kubernetes {context.settings.kubernetes_version} 支持的版本中（{', '.join(supported)}）",
-            en=f"Docker {docker.version} is not among those for Kubernetes {context.settings.kubernetes_version} ({', '.join(supported)})",
+            zh=f"Docker {docker.version} 不在 Kubernetes {context.settings.kubernetes_version} 支持的版本中"
+            f"（{', '.join(supported)}）",
+            en=f"Docker {docker.version} is not among those for Kubernetes {context.settings.kubernetes_version}"
+            f" ({', '.join(supported)})",
         ),
         _version_remedy(worker, context),
     )
@@ -152,14 +158,16 @@ def check_docker_settings(facts: NodeFacts, worker: NewWorker, _context: Cluster
     if docker.logging_driver != "json-file":
         wrong.append(f"log-driver={docker.logging_driver}")
     if not wrong:
-        seen = f"overlay2, json-file, cgroup driver {docker.cgroup_driver}, live-restore {str(docker.live_restore).lower()}"
+        seen = f"overlay2, json-file, live-restore {str(docker.live_restore).lower()}"
         return fine(seen, seen)
     listed = ", ".join(wrong)
     return fault(
         Text(zh=f"Docker 设置与集群不一致：{listed}", en=f"Docker is set up unlike the cluster: {listed}"),
         Text(
-            zh=f'在 {worker.node} 的 /etc/docker/daemon.json 中设 `"storage-driver": "overlay2", "log-driver": "json-file"`，重启 docker',
-            en=f'Set `"storage-driver": "overlay2", "log-driver": "json-file"` in /etc/docker/daemon.json of {worker.node} and'
+            zh=f'在 {worker.node} 的 /etc/docker/daemon.json 中设 `"storage-driver": "overlay2", "log-driver":'
+            ' "json-file"`，重启 docker',
+            en='Set `"storage-driver": "overlay2", "log-driver": "json-file"` in /etc/docker/daemon.json of'
+            f" {worker.node} and"
             " restart docker",
         ),
     )
@@ -178,8 +186,10 @@ def check_docker_root(facts: NodeFacts, worker: NewWorker, context: ClusterConte
             en=f"DockerRootDir is {docker.root_dir}, on the cluster's other nodes {context.docker_root}",
         ),
         Text(
-            zh=f'在 {worker.node} 的 /etc/docker/daemon.json 中设 `"data-root": "{context.docker_root}"` 并重启 docker（此时还没有数据）',
-            en=f'Set `"data-root": "{context.docker_root}"` in /etc/docker/daemon.json of {worker.node} and restart docker (it'
+            zh=f'在 {worker.node} 的 /etc/docker/daemon.json 中设 `"data-root": "{context.docker_root}"` 并重启'
+            " docker（此时还没有数据）",
+            en=f'Set `"data-root": "{context.docker_root}"` in /etc/docker/daemon.json of {worker.node} and restart'
+            " docker (it"
             " holds no data yet)",
         ),
     )
@@ -200,7 +210,8 @@ def check_docker_cgroup(facts: NodeFacts, worker: NewWorker, _context: ClusterCo
             en=f"it uses cgroup v2, which Docker {docker.version} does not know",
         ),
         Text(
-            zh=f"在 {worker.node} 上升级 Docker 到 20.10 以上，或加内核参数 `systemd.unified_cgroup_hierarchy=0` 并重启",
+            zh=f"在 {worker.node} 上升级 Docker 到 20.10 以上，或加内核参数"
+            " `systemd.unified_cgroup_hierarchy=0` 并重启",
             en=f"On {worker.node} upgrade Docker to 20.10 or later, or boot with `systemd.unified_cgroup_hierarchy=0`",
         ),
     )
@@ -232,7 +243,8 @@ def check_images(facts: NodeFacts, worker: NewWorker, _context: ClusterContext) 
 
 
 def registry_of(image: str) -> tuple[str, int]:
-    """Host and port that an image is pulled from: `reg.example:5000/a/b` → (reg.example, 5000); Docker Hub otherwise."""
+    """Host and port that an image is pulled from: `reg.example:5000/a/b` → (reg.example, 5000); Docker Hub"
+    " otherwise."""
     first, slash, _ = image.partition("/")
     if not slash or not ("." in first or ":" in first or first == "localhost"):
         return ("registry-1.docker.io", 443)

@@ -7,7 +7,7 @@ import re
 
 from autorke.checks.context import ClusterContext, NewWorker
 from autorke.checks.facts import Container, DockerFacts, MachineFacts, NodeFacts
-from autorke.checks.results import Finding, Level, fault, fine, unknown
+from autorke.checks.results import Finding, Level, fault, fine, some, unknown
 from autorke.core.errors import Text
 
 LONG_LIVED = frozenset(
@@ -20,18 +20,18 @@ LONG_LIVED = frozenset(
 
 ONE_SHOT = frozenset(
     {
-        "rke-etcd-port-listener", "rke-cp-port-listener", "rke-worker-port-listener", "rke-port-checker", "cert-deployer",
-        "file-deployer", "rke-log-linker", "rke-log-cleaner", "kube-cleaner", "rke-selinux-checker", "etcd-fix-perm",
-        "etcd-snapshot-once", "etcd-Serve-backup", "etcd-download-backup", "etcd-restore", "etcd-checksum-checker",
-        "etcd-extract-statefile", "etcd-remove-snapshot", "cluster-state-deployer", "cert-fetcher", "rke-bundle-cert",
-        "extract-statefile-configmap",
+        "rke-etcd-port-listener", "rke-cp-port-listener", "rke-worker-port-listener", "rke-port-checker",
+        "cert-deployer", "file-deployer", "rke-log-linker", "rke-log-cleaner", "kube-cleaner", "rke-selinux-checker",
+        "etcd-fix-perm", "etcd-snapshot-once", "etcd-Serve-backup", "etcd-download-backup", "etcd-restore",
+        "etcd-checksum-checker", "etcd-extract-statefile", "etcd-remove-snapshot", "cluster-state-deployer",
+        "cert-fetcher", "rke-bundle-cert", "extract-statefile-configmap",
     }
 )  # fmt: skip
 """Containers of rke that work once (rke.md §4.5). A stopped one is started again with its old command."""
 
 DATA_DIRECTORIES = (
-    "/etc/kubernetes", "/var/lib/etcd", "/var/lib/kubelet", "/var/lib/cni", "/var/lib/calico", "/run/calico", "/run/flannel",
-    "/var/lib/cri-dockerd",
+    "/etc/kubernetes", "/var/lib/etcd", "/var/lib/kubelet", "/var/lib/cni", "/var/lib/calico", "/run/calico",
+    "/run/flannel", "/var/lib/cri-dockerd",
 )  # fmt: skip
 CNI_DIRECTORIES = ("/etc/cni", "/opt/cni", "/opt/rke", "/var/lib/rancher")
 INTERFACES = re.compile(r"cali[0-9a-f]{6,}|vxlan\.calico|flannel\.1|cni0|kube-ipvs0")
@@ -44,11 +44,9 @@ def check_same_hardware(facts: NodeFacts, worker: NewWorker, context: ClusterCon
     machine = facts.machine
     if machine is None:
         return None
-    known = [
-        *((f"{node.cluster}/{node.node_name}", node.address, node.machine_id, node.product_uuid)
-          for node in (*context.members, *context.others)),
-        *((f"{context.name}/{node.name}", node.address, node.machine_id, node.product_uuid) for node in context.live or ()),
-    ]  # fmt: skip
+    members = [*context.members, *context.others]
+    known = [(f"{it.cluster}/{it.node_name}", it.address, it.machine_id, it.product_uuid) for it in members]
+    known += [(f"{context.name}/{it.name}", it.address, it.machine_id, it.product_uuid) for it in context.live or ()]
     others = [it for it in known if it[1] not in (worker.address, worker.internal)]
     same_id = sorted(
         {f"{name} ({address})" for name, address, seen, _ in others if seen and seen == machine.machine_id}
@@ -64,7 +62,8 @@ def check_same_hardware(facts: NodeFacts, worker: NewWorker, context: ClusterCon
     return fault(
         Text(zh=f"{which} 与 {listed} 相同", en=f"{which} is also that of {listed}"),
         Text(
-            zh="确认是否为同一台机器的另一个地址；若是克隆的系统，执行 `rm /etc/machine-id && systemd-machine-id-setup` 后重启",
+            zh="确认是否为同一台机器的另一个地址；若是克隆的系统，执行 `rm /etc/machine-id &&"
+            " systemd-machine-id-setup` 后重启",
             en="Find out whether it is the same machine under another address; on a cloned system run"
             " `rm /etc/machine-id && systemd-machine-id-setup` and reboot",
         ),
@@ -82,7 +81,7 @@ def check_serves_kubernetes(facts: NodeFacts, worker: NewWorker, _context: Clust
     processes = sorted(facts.machine.processes)
     if not running and not processes:
         return fine("没有运行 Kubernetes 组件", "no Kubernetes component runs")
-    parts = [f"containers {_some(running)}" if running else "", f"processes {_some(processes)}" if processes else ""]
+    parts = [f"containers {some(running)}" if running else "", f"processes {some(processes)}" if processes else ""]
     listed = "; ".join(part for part in parts if part)
     return fault(
         Text(
@@ -92,7 +91,8 @@ def check_serves_kubernetes(facts: NodeFacts, worker: NewWorker, _context: Clust
         Text(
             zh=f"先查明它属于哪个集群：`ssh {worker.address} docker inspect nginx-proxy --format '{{{{.Config.Env}}}}'`"
             "；从该集群移除后再加入",
-            en=f"Find its cluster: `ssh {worker.address} docker inspect nginx-proxy --format '{{{{.Config.Env}}}}'`; remove it"
+            en=f"Find its cluster: `ssh {worker.address} docker inspect nginx-proxy --format"
+            f" '{{{{.Config.Env}}}}'`; remove it"
             " there before adding it here",
         ),
     )
@@ -108,8 +108,10 @@ def check_other_distribution(facts: NodeFacts, _worker: NewWorker, _context: Clu
     return fault(
         Text(zh=f"装有其他 Kubernetes 发行版：{listed}", en=f"another Kubernetes distribution is installed: {listed}"),
         Text(
-            zh="用该发行版自己的卸载命令清除（k3s-uninstall.sh、rke2-uninstall.sh、kubeadm reset、snap remove microk8s），再重新校验",
-            en="Remove it with its own command (k3s-uninstall.sh, rke2-uninstall.sh, kubeadm reset, snap remove microk8s) and"
+            zh="用该发行版自己的卸载命令清除（k3s-uninstall.sh、rke2-uninstall.sh、kubeadm reset、snap remove"
+            " microk8s），再重新校验",
+            en="Remove it with its own command (k3s-uninstall.sh, rke2-uninstall.sh, kubeadm reset, snap remove"
+            " microk8s) and"
             " check again",
         ),
     )
@@ -138,10 +140,12 @@ def check_foreign_ca(facts: NodeFacts, _worker: NewWorker, context: ClusterConte
     return fault(
         Text(
             zh=f"{foreign[0].path} 的 CA 指纹是 {seen}…，集群 {context.name} 的是 {mine}…：旧集群的残留",
-            en=f"the CA in {foreign[0].path} has fingerprint {seen}…, that of {context.name} is {mine}…: left by another cluster",
+            en=f"the CA in {foreign[0].path} has fingerprint {seen}…, that of {context.name} is {mine}…: left by"
+            " another cluster",
         ),
         Text(
-            zh="确认机器不再服务旧集群后清理：开“清理机器”工单，或以 root 执行 `find /etc/kubernetes -mindepth 1 -delete`",
+            zh="确认机器不再服务旧集群后清理：开“清理机器”工单，或以 root 执行 `find /etc/kubernetes -mindepth 1"
+            " -delete`",
             en="Make sure that it no longer serves the old cluster, then clean it: a clean-machines ticket, or as root"
             " `find /etc/kubernetes -mindepth 1 -delete`",
         ),
@@ -164,12 +168,13 @@ def check_leftovers(facts: NodeFacts, worker: NewWorker, _context: ClusterContex
     found += [f"route {route}" for route in machine.routes if route.startswith("blackhole ")]
     if not found:
         return fine("没有旧集群的数据", "no data of an earlier cluster")
-    listed = _some(found)
+    listed = some(found)
     return fault(
         Text(zh=f"有旧集群的残留：{listed}", en=f"left by an earlier cluster: {listed}"),
         Text(
             zh="开“清理机器”工单（清空目录、卸载挂载、删除网卡与路由），完成后重新校验",
-            en="Run a clean-machines ticket (empties directories, unmounts, removes interfaces and routes), then check again",
+            en="Run a clean-machines ticket (empties directories, unmounts, removes interfaces and routes), then"
+            " check again",
         ),
     )
 
@@ -182,12 +187,13 @@ def check_leftover_files(facts: NodeFacts, worker: NewWorker, _context: ClusterC
     found = [f"{it.path} ({it.entry})" for it in machine.leftovers if it.readable and _within(it.path, CNI_DIRECTORIES)]
     if not found:
         return fine("没有 CNI 或备份文件", "no CNI files or backups")
-    listed = _some(found)
+    listed = some(found)
     return fault(
         Text(zh=f"目录非空：{listed}", en=f"not empty: {listed}"),
         Text(
             zh="若不是有意放置的，请清空；旧的 /etc/cni/net.d 配置会先于集群的网络插件生效",
-            en="Empty them unless they are there on purpose; an old config in /etc/cni/net.d wins over the cluster's plugin",
+            en="Empty them unless they are there on purpose; an old config in /etc/cni/net.d wins over the"
+            " cluster's plugin",
         ),
     )
 
@@ -200,7 +206,7 @@ def check_unreadable(facts: NodeFacts, worker: NewWorker, _context: ClusterConte
     hidden = [it.path for it in machine.leftovers if not it.readable]
     if machine.root != "no" and not hidden:
         return fine(f"以 root 读取（{machine.root}）", f"read as root ({machine.root})")
-    listed = _some(hidden) if hidden else "product_uuid"
+    listed = some(hidden) if hidden else "product_uuid"
     return unknown(
         Text(
             zh=f"用户 {machine.user} 没有免密 sudo，无法查看：{listed}",
@@ -208,7 +214,8 @@ def check_unreadable(facts: NodeFacts, worker: NewWorker, _context: ClusterConte
         ),
         Text(
             zh=f"在 {worker.node} 上允许 `{machine.user} ALL=(root) NOPASSWD: ALL`，或用 root 凭据再校验一次",
-            en=f"Allow `{machine.user} ALL=(root) NOPASSWD: ALL` on {worker.node}, or check again with a root credential",
+            en=f"Allow `{machine.user} ALL=(root) NOPASSWD: ALL` on {worker.node}, or check again with a root"
+            " credential",
         ),
     )
 
@@ -224,7 +231,7 @@ def check_stale_containers(facts: NodeFacts, worker: NewWorker, _context: Cluste
         return fine("没有残留的容器", "no stale container")
     names = " ".join(stale[:5])
     return fault(
-        Text(zh=f"残留的容器：{_some(stale)}", en=f"stale containers: {_some(stale)}"),
+        Text(zh=f"残留的容器：{some(stale)}", en=f"stale containers: {some(stale)}"),
         Text(
             zh=f"确认不再需要后在机器上执行 `docker rm -f -v {names}`",
             en=f"If nobody needs them, run `docker rm -f -v {names}` on the machine",
@@ -254,11 +261,6 @@ def _within(path: str, directories: tuple[str, ...]) -> bool:
 
 def _real(uuid: str) -> bool:
     return bool(uuid) and not BOGUS_UUIDS.fullmatch(uuid)
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:6])
-    return shown if len(names) <= 6 else f"{shown} +{len(names) - 6}"
 
 
 def machine_ids(machine: MachineFacts) -> tuple[str, str]:

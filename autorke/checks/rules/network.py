@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from autorke.checks.context import ClusterContext, NewWorker, Port
-from autorke.checks.facts import InterfaceAddress, Listener, MachineFacts, NodeFacts, Reach
+from autorke.checks.facts import InterfaceAddress, Listener, MachineFacts, NodeFacts
 from autorke.checks.results import Finding, Level, fault, fine, unknown
 from autorke.checks.rules.request import is_ip
 from autorke.core.errors import Text
@@ -20,9 +20,9 @@ FIREWALL_COMMANDS = {
 }
 
 
-def check_hostname_matches(facts: NodeFacts, _worker: NewWorker, _context: ClusterContext) -> Finding | None:
+def check_hostname_matches(facts: NodeFacts, worker: NewWorker, _context: ClusterContext) -> Finding | None:
     """People look for a node under the machine's name; an override that differs hides it (rke.md §9 #13)."""
-    machine, name = facts.machine, _worker.node_name.lower()
+    machine, name = facts.machine, worker.node_name.lower()
     if machine is None:
         return None
     own = {machine.hostname.lower(), machine.hostname.lower().split(".")[0], machine.fqdn.lower()}
@@ -34,8 +34,10 @@ def check_hostname_matches(facts: NodeFacts, _worker: NewWorker, _context: Clust
             en=f"node name is {name}, the machine calls itself {machine.hostname}",
         ),
         Text(
-            zh=f"核对是否选错机器；要统一时执行 `hostnamectl set-hostname {name}` 或改用节点名 {machine.hostname.lower()}",
-            en=f"Make sure it is the right machine; to make them agree run `hostnamectl set-hostname {name}` or name the node"
+            zh=f"核对是否选错机器；要统一时执行 `hostnamectl set-hostname {name}` 或改用节点名"
+            f" {machine.hostname.lower()}",
+            en=f"Make sure it is the right machine; to make them agree run `hostnamectl set-hostname {name}` or"
+            " name the node"
             f" {machine.hostname.lower()}",
         ),
     )
@@ -89,8 +91,10 @@ def check_host_subnet(facts: NodeFacts, worker: NewWorker, context: ClusterConte
             en=f"a subnet of the machine overlaps a range of the cluster: {listed}",
         ),
         Text(
-            zh=f"不要加入 {context.name}；若是 docker0，可在 {worker.node} 的 /etc/docker/daemon.json 里改 `bip`；否则换网段不同的机器",
-            en=f"Do not add it to {context.name}. For docker0 change `bip` in /etc/docker/daemon.json on {worker.node}; otherwise"
+            zh=f"不要加入 {context.name}；若是 docker0，可在 {worker.node} 的 /etc/docker/daemon.json 里改 `bip`；"
+            "否则换网段不同的机器",
+            en=f"Do not add it to {context.name}. For docker0 change `bip` in /etc/docker/daemon.json on"
+            f" {worker.node}; otherwise"
             " take a machine in another subnet",
         ),
     )
@@ -111,7 +115,8 @@ def check_mtu(facts: NodeFacts, worker: NewWorker, context: ClusterContext) -> F
         ),
         Text(
             zh=f"在 {worker.node} 上执行 `ip link set {link.name} mtu {expected}` 并写入网卡配置，交换机端口也要支持",
-            en=f"On {worker.node} run `ip link set {link.name} mtu {expected}` and keep it in the interface's configuration; the"
+            en=f"On {worker.node} run `ip link set {link.name} mtu {expected}` and keep it in the interface's"
+            " configuration; the"
             " switch port must allow it, too",
         ),
     )
@@ -134,7 +139,8 @@ def check_ports(facts: NodeFacts, worker: NewWorker, context: ClusterContext) ->
         Text(zh=f"端口已被占用：{listed}", en=f"ports are taken: {listed}"),
         Text(
             zh=f"在 {worker.node} 上以 root 执行 `ss -lntup 'sport = :{first}'` 找到进程并停止，或换机器",
-            en=f"On {worker.node} run `ss -lntup 'sport = :{first}'` as root, stop the process, or take another machine",
+            en=f"On {worker.node} run `ss -lntup 'sport = :{first}'` as root, stop the process, or take another"
+            " machine",
         ),
         level=None if any(port.blocking for port, _ in taken) else Level.WARNING,
     )
@@ -162,7 +168,8 @@ def check_node_ports(facts: NodeFacts, worker: NewWorker, context: ClusterContex
         ),
         Text(
             zh=f"移走这些服务；本地端口范围用 `sysctl -w net.ipv4.ip_local_port_range='{high + 1} 60999'` 避开",
-            en=f"Move these services; keep local ports out with `sysctl -w net.ipv4.ip_local_port_range='{high + 1} 60999'`",
+            en=f"Move these services; keep local ports out with `sysctl -w net.ipv4.ip_local_port_range='{high + 1}"
+            " 60999'`",
         ),
     )
 
@@ -242,7 +249,8 @@ def check_reaches_controlplane(facts: NodeFacts, worker: NewWorker, context: Clu
         ),
         Text(
             zh=f"检查路由与防火墙：在 {worker.node} 上执行 `curl -k https://{lost[0].host}:{lost[0].port}/healthz`",
-            en=f"Check routes and firewalls: on {worker.node} run `curl -k https://{lost[0].host}:{lost[0].port}/healthz`",
+            en=f"Check routes and firewalls: on {worker.node} run `curl -k"
+            f" https://{lost[0].host}:{lost[0].port}/healthz`",
         ),
         level=None if len(lost) == len(tried) else Level.WARNING,
     )
@@ -295,8 +303,4 @@ def _host_addresses(machine: MachineFacts) -> list[InterfaceAddress]:
 
 def _overlap(one: str, other: str) -> bool:
     first, second = ipaddress.ip_network(one, strict=False), ipaddress.ip_network(other, strict=False)
-    return first.version == second.version and first.overlaps(second)  # type: ignore[arg-type]
-
-
-def prohibited(reach: Sequence[Reach]) -> bool:
-    return any(it.prohibited for it in reach)
+    return first.version == second.version and first.overlaps(second)

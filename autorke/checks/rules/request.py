@@ -59,7 +59,8 @@ def check_role(worker: NewWorker, context: ClusterContext) -> Finding:
         ),
         Text(
             zh=f"把角色改为 worker；要给集群 {context.name} 增加 controlplane 或 etcd，请另开相应工单",
-            en=f"Set the role to worker; open the ticket kind made for it to add a controlplane or etcd to {context.name}",
+            en="Set the role to worker; open the ticket kind made for it to add a controlplane or etcd to"
+            f" {context.name}",
         ),
     )
 
@@ -97,7 +98,8 @@ def check_hostname_syntax(worker: NewWorker, _context: ClusterContext) -> Findin
         ),
         Text(
             zh=f"改用小写字母、数字、“-”、“.”，首尾为字母或数字，最长 {NODE_NAME_MOST} 个字符，例如 node-01",
-            en=f"Use lower-case letters, digits, '-' and '.', begin and end with a letter or digit, at most {NODE_NAME_MOST}"
+            en="Use lower-case letters, digits, '-' and '.', begin and end with a letter or digit, at most"
+            f" {NODE_NAME_MOST}"
             " characters, such as node-01",
         ),
     )
@@ -117,7 +119,8 @@ def check_labels(worker: NewWorker, _context: ClusterContext) -> Finding:
         Text(zh=f"标签不合法：{listed}", en=f"not valid labels: {listed}"),
         Text(
             zh="键为 [DNS 前缀/]名称，名称和值最长 63 个字符，只用字母、数字、“-”、“_”、“.”，首尾为字母或数字",
-            en="A key is [DNS prefix/]name; names and values have at most 63 letters, digits, '-', '_', '.', and begin and"
+            en="A key is [DNS prefix/]name; names and values have at most 63 letters, digits, '-', '_', '.', and"
+            " begin and"
             " end with a letter or digit",
         ),
     )
@@ -177,7 +180,8 @@ def check_other_cluster(worker: NewWorker, context: ClusterContext) -> Finding:
         ),
         Text(
             zh=f"不要加入 {context.name}。若机器确已退役，先在集群 {taken[0].cluster} 开“移除节点”工单并清理机器",
-            en=f"Do not add it to {context.name}. If it was taken out of service, first run a remove-workers ticket on cluster"
+            en=f"Do not add it to {context.name}. If it was taken out of service, first run a remove-workers ticket"
+            " on cluster"
             f" {taken[0].cluster} and clean the machine",
         ),
     )
@@ -199,7 +203,8 @@ def check_this_cluster(worker: NewWorker, context: ClusterContext) -> Finding:
         ),
         Text(
             zh="从工单中删除这台机器（它正在服务）；要改它的标签或配置，请用“更新节点”工单",
-            en="Take it out of the ticket (it is serving); to change its labels or settings open an update-workers ticket",
+            en="Take it out of the ticket (it is serving); to change its labels or settings open an update-workers"
+            " ticket",
         ),
     )
 
@@ -252,27 +257,6 @@ def check_duplicate_hostname(worker: NewWorker, context: ClusterContext) -> Find
     return fault(
         Text(zh=f"节点名 {name} 已被使用：{listed}", en=f"node name {name} is already used by {listed}"),
         Text(zh="为这台机器另取一个 hostname", en="Give this machine another hostname"),
-    )
-
-
-def check_twice_in_ticket(worker: NewWorker, earlier: Sequence[NewWorker], _context: ClusterContext) -> Finding:
-    """Two machines of one ticket with the same address, internal address or name."""
-    mine = {worker.address, worker.internal}
-    same = [
-        f"{other.node} ({other.address}, {other.internal}, {other.node_name})"
-        for other in earlier
-        if mine & {other.address, other.internal} or other.node_name.lower() == worker.node_name.lower()
-    ]
-    if not same:
-        return fine("工单内没有重复", "not twice in the ticket")
-    listed = ", ".join(same)
-    return fault(
-        Text(
-            zh=f"地址 {worker.address}、{worker.internal} 或节点名 {worker.node_name} 与工单中的 {listed} 相同",
-            en=f"address {worker.address}, {worker.internal} or name {worker.node_name} is the same as that of {listed}"
-            " in this ticket",
-        ),
-        Text(zh="删除重复的机器或改正地址与节点名", en="Remove the duplicate, or correct address and name"),
     )
 
 

@@ -40,7 +40,8 @@ def check_clock(facts: NodeFacts, worker: NewWorker, context: ClusterContext) ->
     return fault(
         Text(
             zh=f"时钟比平台{'快' if ahead else '慢'} {seconds:.1f} 秒（允许 {limit / 1000:.0f} 秒）",
-            en=f"its clock is {seconds:.1f} s {'ahead of' if ahead else 'behind'} the platform's (allowed: {limit / 1000:.0f} s)",
+            en=f"its clock is {seconds:.1f} s {'ahead of' if ahead else 'behind'} the platform's (allowed:"
+            f" {limit / 1000:.0f} s)",
         ),
         Text(
             zh=f"在 {worker.node} 上执行 `chronyc makestep`（或 `timedatectl set-ntp true`），再用 `timedatectl` 确认",
@@ -102,7 +103,8 @@ def check_kernel(facts: NodeFacts, _worker: NewWorker, _context: ClusterContext)
 
 
 def check_swap(facts: NodeFacts, worker: NewWorker, context: ClusterContext) -> Finding | None:
-    """rke passes --fail-swap-on=false, so swap stays unnoticed; when the cluster sets it true, kubelet does not start."""
+    """rke passes --fail-swap-on=false, so swap stays unnoticed; when the cluster sets it true, kubelet does not"
+    " start."""
     machine = facts.machine
     if machine is None:
         return None
@@ -159,7 +161,7 @@ def check_modules(facts: NodeFacts, worker: NewWorker, context: ClusterContext) 
     )
 
 
-def check_sysctls(facts: NodeFacts, worker: NewWorker, context: ClusterContext) -> Finding | None:
+def check_sysctls(facts: NodeFacts, worker: NewWorker, _context: ClusterContext) -> Finding | None:
     """A key that is absent belongs to a module that is not loaded yet, and gets its default when it is."""
     machine = facts.machine
     if machine is None:
