@@ -161,6 +161,12 @@ def read_config(rke_config: Mapping[str, Any]) -> ClusterConfig:
     )
 
 
+def live_host_info(config: ClusterConfig, info: Mapping[str, Any]) -> HostInfo:
+    """`docker info` asked by ourselves, read as the rke that keeps this cluster would see it."""
+    host = read_host_info(info)
+    return host if config.line >= 21 or config.made_by_rke_1_3 else host.as_seen_by_old_rke()
+
+
 def _need(document: Mapping[str, Any], path: str) -> str:
     value: Any = document
     for part in path.split("."):
