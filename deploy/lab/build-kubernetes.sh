@@ -1,8 +1,9 @@
 #!/bin/sh
-# Builds the Kubernetes binaries of the lab from Debian's source package with Debian's Go 1.19.
+# Builds the Kubernetes components of the lab, one executable and kubectl as a link to it, from Debian's source package with Debian's Go 1.19.
 # Usage: build-kubernetes.sh VERSION WORK_DIRECTORY OUTPUT_DIRECTORY
 # Source and compiler cache stay in WORK_DIRECTORY, so that an interrupted build goes on where it stopped.
 set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 version=$1 work=$2 output=$3
 mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial" "$work/bin" "$output"
 
@@ -40,13 +41,11 @@ if [ ! -e pkg/generated/openapi/zz_generated.openapi.go ]; then
         -r "$work/openapi-violations" --output-base "$GOPATH/src"
 fi
 
+mkdir -p cmd/lab-hyperkube
+cp "$here/hyperkube/main.go" cmd/lab-hyperkube/main.go
 stamp=k8s.io/kubernetes/vendor/k8s.io/component-base/version
 minor=${version#v1.}
 flags="-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*}"
-for name in kube-apiserver kubelet kube-controller-manager kube-scheduler kube-proxy kubectl; do
-    echo "building $name"
-    nice -n 5 go build -trimpath -ldflags "$flags -X $stamp.gitTreeState=clean" -o "$work/bin/$name" "./cmd/$name"
-done
-for name in kube-apiserver kubelet kube-controller-manager kube-scheduler kube-proxy kubectl; do
-    mv "$work/bin/$name" "$output/$name"
-done
+go build -trimpath -ldflags "$flags -X $stamp.gitTreeState=clean" -o "$work/bin/hyperkube" ./cmd/lab-hyperkube
+mv "$work/bin/hyperkube" "$output/hyperkube"
+ln -sf hyperkube "$output/kubectl"

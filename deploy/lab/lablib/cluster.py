@@ -35,10 +35,10 @@ def ensure(lab: Lab) -> None:
 
 def reset(lab: Lab) -> None:
     """Undo what a test did: fresh free machines, their nodes gone, cluster files and in-cluster state as created."""
+    machines.rebuild(lab, FREE)  # before their nodes go: a running kubelet would register its node again
     for name in ask(lab, "get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").split():
         if name in {machine.name for machine in FREE}:
             ask(lab, "delete", "node", name)
-    machines.rebuild(lab, FREE)
     for name in FILES:
         shutil.copy2(lab.state / "cluster-as-created" / name, lab.cluster / name)
     creation.save_state(lab)

@@ -4,6 +4,7 @@ Same containers, certificates, files and order of work for one controlplane+etcd
 files: cluster.yml, cluster.rkestate, kube_config_cluster.yml and the ConfigMap full-cluster-state.
 """
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -39,8 +40,9 @@ def create(lab: Lab) -> None:
         _start_control_plane(lab, dockers[CONTROL_PLANE], config)
         apply(lab, (HERE / "authorization.yml").read_text())
         save_state(lab)
-        for machine, docker in dockers.items():
-            _start_worker_plane(lab, docker, config, machine)
+        with concurrent.futures.ThreadPoolExecutor(len(dockers)) as pool:
+            for done in [pool.submit(_start_worker_plane, lab, docker, config) for docker in dockers.values()]:
+                done.result()
     for machine in MEMBERS:
         _label(lab, machine)
 
@@ -98,8 +100,9 @@ def _start_control_plane(lab: Lab, docker: Docker, config: dict[str, Any]) -> No
     _wait_healthy(lab, docker.machine, "kube-scheduler", 10251)
 
 
-def _start_worker_plane(lab: Lab, docker: Docker, config: dict[str, Any], machine: Machine) -> None:
+def _start_worker_plane(lab: Lab, docker: Docker, config: dict[str, Any]) -> None:
     """The worker components, which every machine of a cluster runs."""
+    machine = docker.machine
     if "controlplane" not in machine.roles:
         _start(docker, config, "nginx-proxy", containers.nginx_proxy(config))
         docker.create("service-sidekick", containers.sidekick(config))

@@ -1,7 +1,10 @@
 """The Debian packages that the lab needs on this computer. Installed when missing, and said so."""
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 from lablib.process import log, run
 from lablib.settings import LabError
@@ -32,7 +35,22 @@ def ensure(commands: dict[str, str]) -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise LabError(f"missing on this computer: {', '.join(missing)}; needs a Debian and root to install them")
     log.info("installing Debian packages: %s", " ".join(missing))
-    # RUNLEVEL=1 keeps invoke-rc.d from starting services; on systemd, a system Docker is started as by any install.
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    run(["apt-get", "-q", "update"], env=quiet, seconds=300)
-    run(["apt-get", "-qy", "install", "--no-install-recommends", *missing], env=quiet, seconds=900)
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with _no_service_starts():
+        run(["apt-get", "-q", "update"], env=quiet, seconds=300)
+        run(["apt-get", "-qy", "install", "--no-install-recommends", *missing], env=quiet, seconds=900)
+
+
+@contextlib.contextmanager
+def _no_service_starts() -> Iterator[None]:
+    """Debian's own switch: while this file says 101, packages do not start their services."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()

@@ -1,0 +1,104 @@
+"""The running lab as a fixture. Without `AUTORKE_LAB=1` nothing is started and these tests skip, saying so."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+LAB = Path(__file__).resolve().parents[2] / "deploy" / "lab"
+STATE = Path(os.environ.get("AUTORKE_LAB_DIR", "/var/tmp/autorke-lab"))
+SECONDS_TO_BUILD = 3600
+"""`up` with an empty cache compiles Kubernetes; with a warm one it takes under two minutes."""
+
+sys.path.insert(0, str(LAB))  # lablib, the lab's own package, is no part of the product
+
+
+@dataclass(frozen=True)
+class LabMachine:
+    name: str
+    address: str
+    ssh_port: int
+    user: str
+    host_key: str
+    sn: str
+    roles: list[str]
+
+
+@dataclass(frozen=True)
+class RunningLab:
+    """What lab.json says; paths are absolute."""
+
+    state: Path
+    machines: dict[str, LabMachine]
+    ssh_key: Path
+    cluster_yml: Path
+    rkestate: Path
+    kubeconfig: Path
+    kubectl: Path
+    cmdb: Path
+    inventory: Path
+    rke_binary: str | None
+
+    def ssh(self, name: str, command: str, known_hosts: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a shell command on a machine; its host key must be the pinned one."""
+        machine = self.machines[name]
+        pins = known_hosts or self.state / "known_hosts"
+        options = [f"UserKnownHostsFile={pins}", "StrictHostKeyChecking=yes", "BatchMode=yes", "ConnectTimeout=5"]
+        argv = ["ssh", "-F", "none", "-i", str(self.ssh_key), "-p", str(machine.ssh_port)]
+        argv += [word for option in options for word in ("-o", option)]
+        argv += [f"{machine.user}@{machine.address}", command]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60)
+
+    def kubernetes(self, *args: str) -> str:
+        """Output of one kubectl call as the cluster's administrator."""
+        argv = [str(self.kubectl), "--kubeconfig", str(self.kubeconfig), *args]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    def command(self, *args: str, seconds: float = 300) -> str:
+        """Output of `lab.sh`, e.g. `events show` or `reset`."""
+        argv = [str(LAB / "lab.sh"), *args]
+        environment = {**os.environ, "AUTORKE_LAB_DIR": str(self.state)}
+        return subprocess.run(
+            argv, stdout=subprocess.PIPE, text=True, timeout=seconds, check=True, env=environment
+        ).stdout
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that use the lab are marked so, and may take the time that bringing it up needs."""
+    for item in items:
+        if "lab" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.timeout(SECONDS_TO_BUILD))
+
+
+@pytest.fixture(scope="session")
+def lab() -> RunningLab:
+    """The running lab. With AUTORKE_LAB=1 it is brought up first, if it is not; it is left running."""
+    is_up = subprocess.run([LAB / "lab.sh", "status"], capture_output=True, timeout=60).returncode == 0
+    if not is_up and os.environ.get("AUTORKE_LAB") != "1":
+        pytest.skip("NO LAB: real machines were not tested; run './run lab test' or set AUTORKE_LAB=1")
+    if not is_up:
+        subprocess.run([LAB / "lab.sh", "up"], check=True, timeout=SECONDS_TO_BUILD)
+    return _read()
+
+
+def _read() -> RunningLab:
+    document = json.loads((STATE / "lab.json").read_text())
+    return RunningLab(
+        state=STATE,
+        machines={entry["name"]: LabMachine(**entry) for entry in document["machines"]},
+        ssh_key=Path(document["ssh_key_path"]),
+        cluster_yml=Path(document["cluster_yml"]),
+        rkestate=Path(document["rkestate"]),
+        kubeconfig=Path(document["kubeconfig"]),
+        kubectl=Path(document["kubectl"]),
+        cmdb=Path(document["cmdb"]),
+        inventory=Path(document["inventory"]),
+        rke_binary=document["rke_binary"],
+    )
