@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 
 from autorke.core import crypto
 from autorke.core.settings import get_settings
+from autorke.credentials import routes as credentials_routes
 from autorke.users import admin_routes
 from autorke.users import routes as users_routes
 from autorke.web import health, openapi, problems, sse
@@ -21,6 +22,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     users_routes.router,
     admin_routes.router,
+    credentials_routes.router,
 )
 
 

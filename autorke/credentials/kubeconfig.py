@@ -1,0 +1,95 @@
+"""What a kubeconfig says, read strictly: it is input from people, and a kubeconfig can name commands and files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from autorke.credentials.errors import KubeconfigRefused
+
+# These would make this host run a command, or read one of its files, whenever somebody uses the cluster.
+COMMANDS = ("exec", "auth-provider")
+PATHS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+
+
+def _refuse(zh: str, en: str) -> KubeconfigRefused:
+    return KubeconfigRefused(field="secret.kubeconfig", zh=zh, en=en)
+
+
+def _entries(document: dict[str, Any], section: str, body: str) -> dict[str, dict[str, Any]]:
+    """`clusters: [{name, cluster: {…}}]` as name → body."""
+    found: dict[str, dict[str, Any]] = {}
+    listed = document.get(section)
+    for item in listed if isinstance(listed, list) else []:
+        if not isinstance(item, dict) or not isinstance(item.get(body), dict):
+            raise _refuse(f"{section} 中有一项没有 {body}", f"an item of {section} has no {body}")
+        found[str(item.get("name"))] = item[body]
+    if not found:
+        raise _refuse(f"没有 {section}", f"it has no {section}")
+    return found
+
+
+def _self_contained(entry: dict[str, Any]) -> None:
+    for name in COMMANDS:
+        if name in entry:
+            raise _refuse(f"不接受 {name}：它会在平台主机上执行命令", f"{name} would run a command on this host")
+    for name in PATHS:
+        if name in entry:
+            raise _refuse(f"{name} 指向文件，请改用 {name}-data", f"{name} is a path; put the data inside")
+    if entry.get("insecure-skip-tls-verify"):
+        raise _refuse("不接受 insecure-skip-tls-verify", "insecure-skip-tls-verify is not accepted")
+
+
+def _pem(entry: dict[str, Any], name: str) -> bytes | None:
+    if name not in entry:
+        return None
+    try:
+        return base64.b64decode(str(entry[name]), validate=True)
+    except binascii.Error as error:
+        raise _refuse(f"{name} 不是 base64", f"{name} is not base64") from error
+
+
+def _ca_digest(cluster: dict[str, Any]) -> str | None:
+    pem = _pem(cluster, "certificate-authority-data")
+    if pem is None:
+        return None
+    try:
+        first = x509.load_pem_x509_certificates(pem)[0]
+    except ValueError as error:
+        raise _refuse("certificate-authority-data 不是证书", "certificate-authority-data is no certificate") from error
+    return hashlib.sha256(first.public_bytes(Encoding.DER)).hexdigest()
+
+
+def inspect(text: str) -> dict[str, Any]:
+    """What may be shown: context, server, user, SHA-256 of the first CA certificate. Raises KubeconfigRefused."""
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _refuse("不是合法的 YAML", "it is not valid YAML") from error
+    if not isinstance(document, dict):
+        raise _refuse("不是一个对象", "it is not a mapping")
+    clusters = _entries(document, "clusters", "cluster")
+    users = _entries(document, "users", "user")
+    contexts = _entries(document, "contexts", "context")
+    for entry in (*clusters.values(), *users.values()):
+        _self_contained(entry)
+    name = str(document.get("current-context"))
+    if name not in contexts:
+        raise _refuse("current-context 不存在", "its current-context is not there")
+    context = contexts[name]
+    cluster, user = clusters.get(str(context.get("cluster"))), users.get(str(context.get("user")))
+    if cluster is None or user is None:
+        raise _refuse("当前 context 指向不存在的集群或用户", "its context names a cluster or user that is not there")
+    server = str(cluster.get("server", ""))
+    if urlsplit(server).scheme != "https" or not urlsplit(server).hostname:
+        raise _refuse("server 不是 https 地址", "its server is not an https address")
+    for field in ("client-certificate-data", "client-key-data"):
+        _pem(user, field)
+    return {"context": name, "server": server, "user": str(context["user"]), "ca_sha256": _ca_digest(cluster)}
