@@ -1,0 +1,152 @@
+"""The control API of a simulation: what happened, what is to go wrong, what machines are like. For tests, benches and the demo.
+
+It has no authentication and listens on loopback only, like everything here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from autorke.sim.cmdb import Cmdb
+from autorke.sim.faults import Fault
+from autorke.sim.http import Handler, Request, Response, json_response
+from autorke.sim.machine.host import Host
+from autorke.sim.world import World
+
+
+class Refused(Exception):
+    """A control request that makes no sense."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+Part = Callable[[World, Request, list[str]], Any]
+
+
+def handler(world: World, index: Callable[[], dict[str, Any]], cmdb: Cmdb) -> Handler:
+    """`index` gives what index.json holds."""
+
+    async def answer(request: Request) -> Response:
+        parts = [part for part in request.path.split("/") if part]
+        if request.method == "GET" and parts in ([], ["index"]):
+            return json_response(index())
+        part = _PARTS.get((request.method, parts[0] if parts else ""))
+        try:
+            if parts[:1] == ["cmdb"]:
+                return json_response(_cmdb(cmdb, request, parts[1:]))
+            if part is None:
+                raise Refused(404, f"no {request.method} {request.path}")
+            return json_response(part(world, request, parts[1:]))
+        except Refused as error:
+            return json_response({"error": str(error)}, error.status)
+        except (ValidationError, ValueError) as error:
+            return json_response({"error": str(error)}, 422)
+
+    return answer
+
+
+def _host(world: World, key: str) -> Host:
+    try:
+        return world.host(key)
+    except KeyError as error:
+        raise Refused(404, f"no machine {key!r}") from error
+
+
+def _counters(world: World, request: Request, _rest: list[str]) -> Any:
+    counters = world.record.counters()
+    only = request.query.get("host")
+    return {only: counters.get(only, {})} if only else counters
+
+
+def _reset(world: World, _request: Request, rest: list[str]) -> Any:
+    if rest != ["reset"]:
+        raise Refused(404, "only POST /counters/reset")
+    world.record.reset()
+    return {}
+
+
+def _journal(world: World, request: Request, _rest: list[str]) -> Any:
+    return list(world.record.since(int(request.query.get("after") or 0), request.query.get("host")))
+
+
+def _faults(world: World, _request: Request, _rest: list[str]) -> Any:
+    return [fault.model_dump() for fault in world.faults.all()]
+
+
+def _add_fault(world: World, request: Request, _rest: list[str]) -> Any:
+    return world.add_fault(Fault.model_validate(request.json())).model_dump()
+
+
+def _lift_faults(world: World, _request: Request, rest: list[str]) -> Any:
+    lifted = world.lift_faults(int(rest[0]) if rest else None)
+    if rest and not lifted:
+        raise Refused(404, f"no fault {rest[0]}")
+    return {"lifted": lifted}
+
+
+def _hosts(world: World, request: Request, rest: list[str]) -> Any:
+    if rest[1:] == ["file"]:
+        data = _host(world, rest[0]).files.read(request.query.get("path", ""))
+        if data is None:
+            raise Refused(404, "no such file")
+        return {"text": data.decode(errors="replace")}
+    if rest:
+        return _host(world, rest[0]).dump()
+    return sorted(world.hosts)
+
+
+def _change_host(world: World, request: Request, rest: list[str]) -> Any:
+    """`{"facts": {...}, "files": {path: text | null}, "rekey": true, "dead": true | false}`, all optional."""
+    host = _host(world, rest[0] if rest else "")
+    change = request.json()
+    unknown = set(change) - {"facts", "files", "rekey", "dead"}
+    if unknown:
+        raise Refused(422, f"unknown keys: {sorted(unknown)}")
+    if change.get("facts"):
+        world.change_facts(host, change["facts"])
+    for path, text in (change.get("files") or {}).items():
+        if text is None:
+            host.files.remove(path)
+        else:
+            host.files.write(path, text.encode())
+    if change.get("rekey"):
+        host.rekey()
+    if change.get("dead") is True:
+        host.die()
+    elif change.get("dead") is False:
+        world.revive(host)
+    return host.dump()
+
+
+def _cmdb(cmdb: Cmdb, request: Request, rest: list[str]) -> Any:
+    """GET rows; PATCH a row (by id, sn, hostname or ip) with changes, or add one; DELETE a row."""
+    if not rest:
+        return list(cmdb.rows.values())
+    found = next(
+        (key for key, row in cmdb.rows.items() if rest[0] in (key, row["sn"], row["hostname"], row["ip"])), None
+    )
+    if request.method == "PATCH":
+        change = request.json()
+        key = found or str(change.get("id") or rest[0])
+        cmdb.rows[key] = cmdb.rows.get(key, {}) | {"id": key} | change
+        return cmdb.rows[key]
+    if found is None:
+        raise Refused(404, f"the CMDB has no {rest[0]!r}")
+    return cmdb.rows.pop(found) if request.method == "DELETE" else cmdb.rows[found]
+
+
+_PARTS: dict[tuple[str, str], Part] = {
+    ("GET", "counters"): _counters,
+    ("POST", "counters"): _reset,
+    ("GET", "journal"): _journal,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _lift_faults,
+    ("GET", "hosts"): _hosts,
+    ("PATCH", "hosts"): _change_host,
+}

@@ -1,0 +1,1 @@
+"""The Docker Engine of a simulated machine: state, what containers do when started, and the HTTP API."""

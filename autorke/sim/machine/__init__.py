@@ -1,0 +1,1 @@
+"""One simulated machine: its facts, files, shell and SSH server."""
