@@ -50,7 +50,7 @@ def run_attempt(attempt_id: UUID, token: int) -> int:
             held = attempts.adopt(session, attempt_id, token)
             if held is None:
                 return 0
-            attempts.register_process(session, held, process.me())
+            attempts.register_process(session, held, process.me(), settings.lease)
         _work(held, settings)
     except Fenced:
         log.warning("attempt lost: stopping")

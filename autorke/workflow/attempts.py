@@ -158,13 +158,19 @@ def _must_change_one(result: Any) -> None:
         raise Fenced()
 
 
-def register_process(session: Session, held: Claim, process: Process) -> None:
-    """Say which process holds the claim, so that its end can be proven while it still prepares."""
+def register_process(session: Session, held: Claim, process: Process, lease: timedelta) -> None:
+    """Say which process holds the claim, so that its end can be proven; the first heartbeat of the runner."""
     result = session.execute(
         update(Attempt)
         .where(Attempt.id == held.attempt_id, Attempt.token == held.token, Attempt.state == AttemptState.CLAIMED)
         .where(Attempt.pid.is_(None))
-        .values(runner_id=process.runner_id, boot_id=process.boot_id, pid=process.pid, pid_start=process.pid_start)
+        .values(
+            runner_id=process.runner_id,
+            boot_id=process.boot_id,
+            pid=process.pid,
+            pid_start=process.pid_start,
+            lease_until=func.clock_timestamp() + lease,
+        )
     )
     _must_change_one(result)
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from autorke.core.errors import Text
+from autorke.flows import wiring
 from autorke.workflow import gates
 from autorke.workflow.context import Context
 from autorke.workflow.definition import Accepted, Effect, Flow, Node, Outcome, Plan, Policy, Unit, register
@@ -92,27 +93,22 @@ def everybody(*_: Any) -> bool:
 
 
 def main(argv: list[str]) -> int:
-    from autorke.worker import launcher
+    """The product's own entry points, with this flow known and everybody allowed to approve."""
+    original = wiring.wire
 
-    if argv[0] == "launcher":
-        original = launcher.wire
+    def wire() -> None:
+        original()
+        gates.configure_directory(everybody)
 
-        def wire() -> None:
-            original()
-            gates.configure_directory(everybody)
-
-        launcher.wire = wire
-        return launcher.main(argv[1:])
-    from autorke.worker import runner, tasks
+    wiring.wire = wire
+    from autorke.worker import launcher, runner, tasks
     from autorke.worker.app import app
 
-    if argv[0] == "runner":
-        return runner.main(argv[1:])
     tasks.RUNNER = ["-m", "tests.worker.ground", "runner"]
-
-    gates.configure_directory(everybody)
-    app.worker_main(argv[1:])
-    return 0
+    if argv[0] == "celery":
+        app.worker_main(argv[1:])
+        return 0
+    return {"launcher": launcher.main, "runner": runner.main}[argv[0]](argv[1:])
 
 
 if __name__ == "__main__":
