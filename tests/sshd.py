@@ -115,27 +115,21 @@ class Sshd:
 
 
 @contextlib.contextmanager
-def running_sshd(directory: Path, *, host_key_kinds: tuple[str, ...] = ("ed25519",), **options: str) -> Iterator[Sshd]:
+def running_sshd(
+    directory: Path, *, host_key_kinds: tuple[str, ...] = ("ed25519",), programs: Path | None = None, **options: str
+) -> Iterator[Sshd]:
+    """`programs` is a directory whose programs go before those of the machine; `options` are sshd_config's."""
     if SSHD is None:
         pytest.skip("SKIPPED: no sshd on this machine; install the Debian package openssh-server")
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(
-            mode=0o755, exist_ok=True
-        )  # sshd insists on it as root, and only its package's unit makes it
-    port = _free_port()
-    user_key = make_key()
+    if os.getuid() == 0:  # sshd insists on this directory as root, and only its package's unit makes it
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    port, user_key = _free_port(), make_key()
     host_keys = {kind: make_key(kind) for kind in host_key_kinds}
-    lines = [f"Port {port}", f"PidFile {directory}/pid", f"AuthorizedKeysFile {directory}/authorized_keys"]
-    for kind, pair in host_keys.items():
-        path = directory / f"host_{kind}"
-        path.write_text(pair.private)
-        path.chmod(0o600)
-        lines.append(f"HostKey {path}")
-    (directory / "home").mkdir()
-    lines.append(f"SetEnv HOME={directory}/home")  # whoever runs the tests may have a .bashrc that is slow or talks
-    lines += [f"{name} {value}" for name, value in {**_OPTIONS, **options}.items()]
-    (directory / "config").write_text("\n".join(lines) + "\n")
     (directory / "authorized_keys").write_text(user_key.public + "\n")
+    (directory / "home").mkdir()
+    # Whoever runs the tests may have a .bashrc that is slow or talks: the machine has a home of its own.
+    home = f"HOME={directory}/home" + (f" PATH={programs}:/usr/bin:/bin" if programs else "")
+    _write_config(directory, host_keys, {"Port": str(port), "SetEnv": home, **_OPTIONS, **options})
     command = [SSHD, "-D", "-f", str(directory / "config"), "-E", str(directory / "log")]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     server = Sshd(port, getpass.getuser(), user_key, host_keys, directory, process)
@@ -147,6 +141,17 @@ def running_sshd(directory: Path, *, host_key_kinds: tuple[str, ...] = ("ed25519
             server.signal_sessions(signal.SIGCONT)
             server.signal_sessions(signal.SIGTERM)
             server.stop()
+
+
+def _write_config(directory: Path, host_keys: dict[str, KeyPair], options: dict[str, str]) -> None:
+    lines = [f"PidFile {directory}/pid", f"AuthorizedKeysFile {directory}/authorized_keys"]
+    for kind, pair in host_keys.items():
+        path = directory / f"host_{kind}"
+        path.touch(0o600)
+        path.write_text(pair.private)
+        lines.append(f"HostKey {path}")
+    lines += [f"{name} {value}" for name, value in options.items()]
+    (directory / "config").write_text("\n".join(lines) + "\n")
 
 
 def _free_port() -> int:

@@ -11,7 +11,6 @@ from typing import Any
 import paramiko
 
 from autorke.drivers.base import DriverError, Remote, SshTarget, Unreachable
-from autorke.drivers.ssh.stream import ChannelStream
 
 # Each failure reaches the caller as an exception; paramiko would print it a second time, with a traceback.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -30,10 +29,9 @@ class Limits:
 
 
 def dial(target: SshTarget, limits: Limits, via: Remote | None) -> Any:
-    """A connected socket to the target's sshd, or a channel that behaves like one when `via` is a bastion."""
+    """A connected socket to the target's sshd, or a stream that behaves like one when `via` is a bastion."""
     if via is not None:
-        stream = via.open_tcp(target.address, target.port, timeout=limits.connect)
-        return stream.channel if isinstance(stream, ChannelStream) else stream
+        return via.open_tcp(target.address, target.port, timeout=limits.connect)
     try:
         sock = socket.create_connection((target.address, target.port), timeout=limits.connect)
     except (OSError, UnicodeError) as error:

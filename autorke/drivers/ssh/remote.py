@@ -49,11 +49,7 @@ class SshRemote:
 
         Raises RemoteTimeout (its channel is closed; the command itself may go on), ConnectionLost, BadArgument.
         """
-        try:
-            line = command_line(argv, sudo=sudo)
-        except ValueError as error:
-            raise BadArgument(name=self._target.name, reason=str(error)) from None
-        what = argv[0]
+        line, what = self._line(argv, sudo), argv[0]
         deadline = time.monotonic() + timeout
         if not self._commands.acquire(timeout=timeout):
             raise RemoteTimeout(name=self._target.name, seconds=timeout, what=what)
@@ -70,10 +66,10 @@ class SshRemote:
 
     def open_command(self, argv: Sequence[str], *, timeout: float = 10.0, sudo: bool = False) -> ByteStream:
         """A stream to stdin and stdout of a command that runs until the stream is closed."""
-        line = command_line(argv, sudo=sudo)
+        line = self._line(argv, sudo)
         channel = self._open(argv[0], lambda: self._transport.open_session(timeout=timeout), timeout)
         with _closed_at(time.monotonic() + timeout, channel):
-            self._open(argv[0], lambda: channel.exec_command(line.decode()), timeout)
+            self._open(argv[0], lambda: channel.exec_command(line), timeout)
         return ChannelStream(channel)
 
     def open_unix(self, path: str, *, timeout: float = 10.0) -> ByteStream:
@@ -108,6 +104,12 @@ class SshRemote:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _line(self, argv: Sequence[str], sudo: bool) -> bytes:
+        try:
+            return command_line(argv, sudo=sudo)
+        except ValueError as error:
+            raise BadArgument(name=self._target.name, reason=str(error)) from None
 
     @contextlib.contextmanager
     def _session(self, timeout: float) -> Iterator[paramiko.Channel]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL
 
 from autorke.drivers import ssh
 from autorke.drivers.base import AuthenticationRefused, ForwardingRefused, HostKeyMismatch, SshTarget, Unreachable
@@ -211,7 +212,7 @@ def interactive_server(listener: socket.socket) -> Iterator[KeyPair]:
             return paramiko.InteractiveQuery("", "", ("Password: ", False))
 
         def check_auth_interactive_response(self, responses: list[str]) -> int:
-            return paramiko.AUTH_SUCCESSFUL if responses == ["correct horse"] else paramiko.AUTH_FAILED
+            return AUTH_SUCCESSFUL if responses == ["correct horse"] else AUTH_FAILED
 
     transports: list[paramiko.Transport] = []
 

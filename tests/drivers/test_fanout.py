@@ -1,0 +1,123 @@
+"""Fan-out: one item's trouble stays its own."""
+
+from __future__ import annotations
+
+import contextvars
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autorke.drivers import ssh
+from autorke.drivers.base import SshTarget, Unreachable
+from autorke.drivers.fanout import Outcome, WorkOverdue, fan_out
+from tests.sshd import Sshd, make_key, running_sshd
+
+
+def test_outcomes_are_in_the_order_of_the_items() -> None:
+    def work(number: int) -> int:
+        time.sleep(0.05 if number == 0 else 0)
+        return number * 2
+
+    assert [outcome.value for outcome in fan_out(range(10), work)] == list(range(0, 20, 2))
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt()])
+def test_an_exception_is_the_outcome_of_its_item_only(error: BaseException) -> None:
+    def work(number: int) -> int:
+        if number == 1:
+            raise error
+        return number
+
+    first, second, third = fan_out([0, 1, 2], work)
+
+    assert (first.value, third.value) == (0, 2)
+    assert second.error is error
+    assert not second.ok
+
+
+def test_no_more_than_the_limit_run_at_once() -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def work(_: int) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+
+    fan_out(range(40), work, limit=4)
+
+    assert most == 4
+
+
+def test_an_overdue_item_is_given_up_and_the_next_takes_its_place() -> None:
+    hold = threading.Event()
+
+    def work(name: str) -> str:
+        if name.startswith("hangs"):
+            hold.wait(20)
+        return name
+
+    start = time.monotonic()
+    outcomes = fan_out(["hangs-1", "hangs-2", "a", "b"], work, limit=2, deadline=0.3)
+    hold.set()
+
+    assert time.monotonic() - start < 5
+    assert [type(outcome.error) for outcome in outcomes] == [WorkOverdue, WorkOverdue, type(None), type(None)]
+    assert outcomes[0].error.maybe_done  # type: ignore[union-attr]
+    assert "hangs-1" in str(outcomes[0].error)
+
+
+def test_each_outcome_is_told_when_it_is_there_in_the_callers_thread() -> None:
+    told: list[tuple[int, threading.Thread]] = []
+
+    def work(number: int) -> None:
+        time.sleep(number / 20)
+
+    def tell(outcome: Outcome[int, None]) -> None:
+        told.append((outcome.item, threading.current_thread()))
+
+    fan_out([2, 0, 1], work, on_done=tell)
+
+    assert told == [(number, threading.current_thread()) for number in (0, 1, 2)]
+
+
+def test_work_sees_the_callers_context() -> None:
+    ticket = contextvars.ContextVar("ticket", default="none")
+    ticket.set("T1")
+
+    assert fan_out([1], lambda _: ticket.get())[0].value == "T1"
+
+
+def test_nothing_to_do_is_done() -> None:
+    assert fan_out([], print) == []
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Sshd]:
+    with running_sshd(tmp_path) as running:
+        yield running
+
+
+@pytest.mark.sshd
+def test_one_hanging_machine_among_fifty_holds_none_up(server: Sshd) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        targets = [server.target(f"m{number}") for number in range(49)]
+        port = silent.getsockname()[1]
+        targets.insert(0, server.target("hangs", port=port, host_key=make_key().public))
+
+        def work(target: SshTarget) -> str:
+            with ssh.connect(target, limits=ssh.Limits(banner=4.0)) as remote:
+                return remote.run(["echo", target.name]).stdout
+
+        outcomes = fan_out(targets, work)
+
+    assert isinstance(outcomes[0].error, Unreachable)
+    assert [outcome.value for outcome in outcomes[1:]] == [f"m{number}\n" for number in range(49)]
+    assert max(outcome.seconds for outcome in outcomes[1:]) < outcomes[0].seconds
