@@ -12,7 +12,7 @@ SLICES = (
     "autorke.workflow.models",
     "autorke.tickets.models",
     "autorke.integrations.models",
-    "autorke.integrations.cmdb.models",
+    "autorke.cmdb.models",
 )
 
 for name in SLICES:

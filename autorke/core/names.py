@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import re
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,63}")
+_HOST_KEYS = frozenset({"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"})
 _NO_SERIAL = frozenset(
     {"0", "none", "n/a", "na", "null", "unknown", "default string", "not specified", "to be filled by o.e.m."}
 )
@@ -43,3 +46,18 @@ def line(value: str) -> str:
     if len(value) > 255 or not value.isprintable():
         raise ValueError("one line of at most 255 printable characters")
     return value
+
+
+def host_key(value: str) -> str:
+    """An OpenSSH public host key as `type base64`, without its comment. Raises ValueError."""
+    words = value.split()
+    if len(words) < 2 or words[0] not in _HOST_KEYS:
+        raise ValueError("not an OpenSSH public key: `type base64` expected")
+    kind = words[0].encode()
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except binascii.Error as error:
+        raise ValueError("not an OpenSSH public key: its second word is not base64") from error
+    if blob[: 4 + len(kind)] != len(kind).to_bytes(4, "big") + kind or not 40 <= len(blob) <= 4096:
+        raise ValueError("not an OpenSSH public key: its type and its content differ")
+    return f"{words[0]} {words[1]}"

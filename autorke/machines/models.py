@@ -149,7 +149,7 @@ class Machine(Base):
     cluster_id: Mapped[UUID | None] = mapped_column(ForeignKey("cluster.id"))
     cluster_name: Mapped[Word]
     node_name: Mapped[Word]
-    node_address: Mapped[str | None] = mapped_column(Address)
+    node_address: Mapped[Word]
     node_roles: Mapped[Word]
 
     cmdb_source_id: Mapped[UUID | None] = mapped_column(index=True)

@@ -108,7 +108,7 @@ def find_many(session: Session, keys: Iterable[str], *, visible: ColumnElement[b
     counts = Counter(key.strip() for key in keys if key.strip())
     if len(counts) > MAX_KEYS:
         raise TooManyKeys(field="keys", limit=MAX_KEYS)
-    statement = select(Machine).where(_any_key(counts)).order_by(Machine.hostname, Machine.id)
+    statement = select(Machine).where(_any_key(counts)).order_by(Machine.address, Machine.id)
     machines = list(session.scalars(statement if visible is None else statement.where(visible)))
     names: dict[str, list[Machine]] = {}
     for machine in machines:

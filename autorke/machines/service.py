@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import CTE, ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from autorke.core import names
 from autorke.core.db import db_now
 from autorke.core.errors import InvalidTransition, NotFound
 from autorke.machines.errors import (
@@ -54,9 +54,6 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 }
 BY_HAND = frozenset({FREE, FAULT, RETIRED})
 IDENTITY = ("hostname", "address", "internal_address", "sn")
-HOST_KEY_TYPES = frozenset(
-    {"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"}
-)
 MAX_BASTIONS = 5
 
 
@@ -155,17 +152,10 @@ def set_state(session: Session, machine_id: UUID, *, to: MachineState, reason: s
 
 def parse_host_key(text: str) -> str:
     """`type base64` without the comment. Raises BadHostKey."""
-    words = text.split()
-    if len(words) < 2 or words[0] not in HOST_KEY_TYPES:
-        raise BadHostKey(field="host_key")
     try:
-        blob = base64.b64decode(words[1], validate=True)
-    except binascii.Error as error:
+        return names.host_key(text)
+    except ValueError as error:
         raise BadHostKey(field="host_key") from error
-    kind = words[0].encode()
-    if blob[: 4 + len(kind)] != len(kind).to_bytes(4, "big") + kind or not 40 <= len(blob) <= 4096:
-        raise BadHostKey(field="host_key")
-    return f"{words[0]} {words[1]}"
 
 
 def fingerprint(host_key: str) -> str:
@@ -290,7 +280,7 @@ def detach(session: Session, *, ids: Sequence[UUID], cluster_id: UUID) -> list[M
         "cluster_id": None,
         "cluster_name": "",
         "node_name": "",
-        "node_address": None,
+        "node_address": "",
         "node_roles": "",
         "state_reason": "",
     }

@@ -25,6 +25,12 @@ def _serial(value: object) -> str:
     return names.serial(_text(value))
 
 
+def _host_key(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"text expected, got {type(value).__name__}")
+    return names.host_key(value)
+
+
 def _count(value: object) -> int:
     """A whole number from 0 to 2^31-1, also when it comes as text or as a float without a fraction."""
     if isinstance(value, str):
@@ -53,7 +59,7 @@ FIELDS: dict[str, Parse] = {
     "internal_address": _address,
     "ssh_port": _port,
     "ssh_user": _text,
-    "host_key": _text,
+    "host_key": _host_key,
     "region": _text,
     "datacenter": _text,
     "room": _text,

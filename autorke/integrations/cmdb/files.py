@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from autorke.integrations.cmdb.config import CsvSource, JsonSource
 from autorke.integrations.cmdb.errors import CmdbMalformed, CmdbTooLarge, CmdbUnreachable
-from autorke.integrations.cmdb.mapping import dig
+from autorke.integrations.cmdb.mapping import dig, parse_json
 
 PAGE = 1_000
 
@@ -61,7 +60,7 @@ def fetch_rows(source: CsvSource | JsonSource, *, root: Path) -> Iterator[list[o
         yield from _paged(_csv_rows(_text(source, root, encoding), source.delimiter))
         return
     try:
-        rows = dig(json.loads(_text(source, root, "utf-8-sig")), source.items)
+        rows = dig(parse_json(_text(source, root, "utf-8-sig")), source.items)
     except (ValueError, RecursionError) as error:
         raise CmdbMalformed(field="source", reason=f"not JSON: {error}"[:300]) from error
     if not isinstance(rows, list):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import ssl
 import time
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from autorke.integrations.cmdb.config import (
 )
 from autorke.integrations.cmdb.errors import CmdbIncomplete, CmdbMalformed, CmdbRefused, CmdbTooLarge, CmdbUnreachable
 from autorke.integrations.cmdb.guard import resolve
-from autorke.integrations.cmdb.mapping import MISSING, dig
+from autorke.integrations.cmdb.mapping import MISSING, dig, parse_json
 
 RETRIED = frozenset({502, 503, 504})
 PAUSES = (0.5, 1.5)
@@ -129,7 +128,7 @@ class _Reader:
         except (httpx.HTTPError, httpx.StreamError, ssl.SSLError) as error:
             raise CmdbUnreachable(field="source.url", reason=f"{type(error).__name__}: {error}"[:300]) from error
         try:
-            return json.loads(b"".join(chunks))
+            return parse_json(b"".join(chunks))
         except (ValueError, RecursionError) as error:
             raise CmdbMalformed(field="source", reason=f"not JSON: {error}"[:300]) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,20 @@ class RefusedRow:
 MISSING = object()
 
 
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_constant(text)
+
+
+def parse_json(data: str | bytes) -> Any:
+    """JSON by the letter of RFC 8259: no NaN, no infinity. Raises ValueError, RecursionError."""
+    return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+
+
 def dig(row: object, path: str) -> object:
     """The value at a dotted path, or MISSING. Digits index lists."""
     found = row
@@ -78,7 +93,7 @@ def _bounded(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
-    return text[:MAX_EXTRA].replace("\x00", "")
+    return text[:MAX_EXTRA].replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def mapper(mapping: Mapping) -> Callable[[int, object], CmdbMachine | RefusedRow]:

@@ -1,0 +1,1 @@
+"""CMDB sync: outside inventories become machines, all of an answer or nothing of it."""

@@ -1,0 +1,176 @@
+"""One sync from the first request to the record of how it ended.
+
+    claim the run → ask the CMDB page by page into a stage (no transaction open) → apply (one transaction) → record
+
+A session lock on the run's own connection keeps a second sync of the source out; it goes when the process dies.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from sqlalchemy import Connection, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from autorke.cmdb import staging
+from autorke.cmdb.apply import Counts, Terms, apply
+from autorke.cmdb.errors import SyncRunning
+from autorke.cmdb.models import CmdbRun, CmdbSource, Outcome
+from autorke.cmdb.service import config_of, get_source, open_secret
+from autorke.core.db import db_now, get_engine, transaction
+from autorke.core.errors import AutoRkeError, Conflict
+from autorke.core.settings import get_settings
+from autorke.integrations.cmdb import CmdbConfig, fetch_pages
+
+log = logging.getLogger(__name__)
+CLAIM_AGAIN = timedelta(minutes=10)
+"""A claimed run that did not start within this time (its worker died) is offered again."""
+
+
+def files_root() -> Path:
+    """Where file sources live: the operator puts exports there."""
+    return get_settings().data_dir / "cmdb"
+
+
+def due_sources(session: Session) -> list[UUID]:
+    """Sources to sync now: by their interval, or because a person asked. Each is offered to one caller only."""
+    now = db_now(session)
+    timed = (
+        update(CmdbSource)
+        .where(CmdbSource.enabled, CmdbSource.interval_seconds > 0, CmdbSource.next_due_at <= now)
+        .values(next_due_at=now + CmdbSource.interval_seconds * timedelta(seconds=1))
+        .returning(CmdbSource.id)
+    )
+    for source_id in session.scalars(timed).all():
+        queued = insert(CmdbRun).values(source_id=source_id, requested_by="timer")
+        session.execute(queued.on_conflict_do_nothing())
+    claimed = (
+        update(CmdbRun)
+        .where(
+            CmdbRun.outcome == Outcome.QUEUED.value,
+            or_(CmdbRun.claimed_at.is_(None), CmdbRun.claimed_at < now - CLAIM_AGAIN),
+        )
+        .values(claimed_at=now)
+        .returning(CmdbRun.source_id)
+    )
+    return list(session.scalars(claimed))
+
+
+def run_due() -> None:
+    """The schedule's entry: sync every source that is due, one after another."""
+    with transaction() as session:
+        due = due_sources(session)
+    for source_id in due:
+        try:
+            run_sync(source_id)
+        except SyncRunning:
+            log.info("cmdb sync is running elsewhere", extra={"source": str(source_id)})
+
+
+def run_sync(source_id: UUID, *, transport: httpx.BaseTransport | None = None) -> UUID:
+    """Sync one source now; the id of its run, which says how it ended. Raises NotFound, SyncRunning.
+
+    What goes wrong with the CMDB is recorded in the run, not raised.
+    """
+    with get_engine().connect() as connection:
+        locked = connection.execute(
+            text("select pg_try_advisory_lock(hashtextextended(:key, 0))"), {"key": f"autorke.cmdb.{source_id}"}
+        ).scalar_one()
+        connection.commit()
+        try:
+            if not locked:
+                raise SyncRunning(name=str(source_id))
+            return _run(connection, source_id, transport)
+        finally:
+            connection.invalidate()  # drops the stage and the lock with the connection, whatever happened
+
+
+def _run(connection: Connection, source_id: UUID, transport: httpx.BaseTransport | None) -> UUID:
+    with transaction() as session:
+        run_id, accept_drop = _start(session, source_id)
+    counts = Counts()
+    try:
+        with transaction() as session:
+            source = get_source(session, source_id)
+            config, purpose = config_of(source), f"cmdb sync {source.name}"
+            secret = open_secret(session, source.credential_id, purpose=purpose, actor=None)
+            terms = _terms(source, config, accept_drop)
+        counts = _stage_and_apply(connection, config, secret, terms, transport)
+    except AutoRkeError as error:
+        outcome = Outcome.REFUSED if isinstance(error, Conflict) else Outcome.FAILED
+        _finish(run_id, outcome, counts, error)
+    except DBAPIError as error:
+        log.exception("cmdb sync failed in the database", extra={"source": str(source_id)})
+        state = getattr(error.orig, "sqlstate", None) or type(error.orig).__name__
+        _finish(run_id, Outcome.FAILED, counts, Conflict(reason=f"database {state}"))
+    except BaseException:
+        _finish(run_id, Outcome.FAILED, counts, AutoRkeError())
+        raise
+    else:
+        _finish(run_id, Outcome.OK, counts, None)
+    return run_id
+
+
+def _start(session: Session, source_id: UUID) -> tuple[UUID, bool]:
+    """The queued run, or a new one, becomes running. Runs of dead processes are closed as lost."""
+    source = get_source(session, source_id)
+    now = db_now(session)
+    lost = update(CmdbRun).where(CmdbRun.source_id == source_id, CmdbRun.outcome == Outcome.RUNNING.value)
+    session.execute(lost.values(outcome=Outcome.LOST.value, ended_at=now))
+    queued = select(CmdbRun).where(CmdbRun.source_id == source_id, CmdbRun.outcome == Outcome.QUEUED.value)
+    run = session.scalars(queued.with_for_update()).one_or_none()
+    if run is None:
+        run = CmdbRun(source_id=source_id, requested_by="timer")
+        session.add(run)
+    run.outcome, run.started_at, run.claimed_at = Outcome.RUNNING.value, now, now
+    if source.interval_seconds:
+        source.next_due_at = now + timedelta(seconds=source.interval_seconds)
+    session.flush()
+    return run.id, run.accept_drop
+
+
+def _terms(source: CmdbSource, config: CmdbConfig, accept_drop: bool) -> Terms:
+    return Terms(
+        source_id=source.id,
+        mapped=frozenset(config.mapping.fields),
+        machine_credential_id=source.machine_credential_id,
+        machine_bastion_id=source.machine_bastion_id,
+        machine_ssh_user=source.machine_ssh_user,
+        max_vanished_percent=source.max_vanished_percent,
+        accept_drop=accept_drop,
+    )
+
+
+def _stage_and_apply(
+    connection: Connection,
+    config: CmdbConfig,
+    secret: str | None,
+    terms: Terms,
+    transport: httpx.BaseTransport | None,
+) -> Counts:
+    staging.create(connection)
+    for page in fetch_pages(config, secret=secret, root=files_root(), transport=transport):
+        staging.add(connection, page)
+    staging.index(connection)
+    with connection.begin():
+        return apply(connection, terms)
+
+
+def _finish(run_id: UUID, outcome: Outcome, counts: Counts, error: AutoRkeError | None) -> None:
+    with transaction() as session:
+        run = session.get_one(CmdbRun, run_id)
+        run.outcome, run.ended_at = outcome.value, db_now(session)
+        run.error = None if error is None else error.as_json()
+        for name, value in asdict(counts).items():
+            setattr(run, name, value)
+        if outcome is Outcome.OK:
+            done = update(CmdbSource).where(CmdbSource.id == run.source_id)
+            session.execute(done.values(last_ok_at=func.clock_timestamp()))
+    log.info("cmdb sync ended", extra={"run": str(run_id), "outcome": outcome.value, "received": counts.received})
