@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from autorke.drivers.rkefiles.nodes import RkeNode
@@ -60,6 +61,25 @@ def read_authority(pem: str) -> x509.Certificate:
         return x509.load_der_x509_certificate(der)
     except ValueError as error:
         raise CertificateMissing(field="certificatesBundle.kube-ca.certificatePEM", name="kube-ca") from error
+
+
+def issued_by(pem: str, authority_pem: str) -> bool:
+    """The certificate carries a valid signature of this CA."""
+    authority = read_authority(authority_pem)
+    public_key = authority.public_key()
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+        if not isinstance(public_key, rsa.RSAPublicKey) or certificate.signature_hash_algorithm is None:
+            return False
+        public_key.verify(
+            certificate.signature,
+            certificate.tbs_certificate_bytes,
+            padding.PKCS1v15(),
+            certificate.signature_hash_algorithm,
+        )
+    except (ValueError, InvalidSignature):
+        return False
+    return certificate.issuer == authority.subject
 
 
 def _signer(ca_entry: Mapping[str, Any], authority: x509.Certificate) -> rsa.RSAPrivateKey:

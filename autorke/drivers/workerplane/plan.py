@@ -29,7 +29,7 @@ class JoinPlan:
     """Images, certificates, files and containers of one new worker.
 
     `certificate_hashes` maps file names in `ssl_dir` to the SHA-256 of the certificate that must be in them;
-    `secret_files` are further files that must exist there.
+    `secret_files` are further files that must exist there, `authority` is the cluster's CA certificate.
     """
 
     node: RkeNode
@@ -38,6 +38,7 @@ class JoinPlan:
     certificate_names: tuple[str, ...]
     certificate_hashes: Mapping[str, str]
     secret_files: tuple[str, ...]
+    authority: str = field(repr=False)
     ssl_dir: str
     cert_deployer: ContainerSpec
     file_deployers: tuple[ContainerSpec, ...]
@@ -103,6 +104,7 @@ def plan_join(
         certificate_names=names,
         certificate_hashes={f"{name}.pem": certificate_fingerprint(bundle[name]["certificatePEM"]) for name in names},
         secret_files=tuple(_secret_files(names, bundle)),
+        authority=str(bundle["kube-ca"]["certificatePEM"]),
         ssl_dir=join_path(config.prefix_on(host), SSL_DIR),
         cert_deployer=deployer,
         file_deployers=file_deployers(config, host),

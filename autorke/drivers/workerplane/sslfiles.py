@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from autorke.drivers.rkefiles.errors import StateIncomplete
 from autorke.drivers.rkefiles.rkestate import certificate_fingerprint
-from autorke.drivers.workerplane.certificates import first_certificate
+from autorke.drivers.workerplane.certificates import first_certificate, issued_by
 from autorke.drivers.workerplane.errors import CertificateMissing, ForeignCluster
 from autorke.drivers.workerplane.machine import Machine
 from autorke.drivers.workerplane.plan import JoinPlan
-from autorke.drivers.workerplane.spec import ContainerSpec
+from autorke.drivers.workerplane.spec import ContainerSpec, serving_certificate_name
 
 _READER = "autorke-certificate-reader"
 _MARK = "=== "
 _SCRIPT = f'cd /ssl && for f in "$@"; do echo "{_MARK}$f"; cat "$f"; done'
 
 
-def refuse_other_certificates(machine: Machine, plan: JoinPlan, *, through_docker: bool) -> None:
+def refuse_other_certificates(machine: Machine, plan: JoinPlan, *, through_docker: bool) -> frozenset[str]:
     """Stop at a certificate of another cluster: a join never overwrites files, so the kubelet would use the old ones
     (rke.md §0.9). Raises ForeignCluster.
 
     A login user who may neither read them nor use sudo can still read them with Docker, once the image is there;
-    before that (`through_docker=False`) unreadable files are left for the second look.
+    before that (`through_docker=False`) unreadable files are left for the second look. Returns the names of this node's
+    own serving certificate if an earlier attempt at this join left another one of our CA.
     """
-    present = [name for name in plan.certificate_hashes if name in ssl_files(machine, plan)]
+    files = ssl_files(machine, plan)
+    present = [name for name in plan.certificate_hashes if name in files]
     texts = {name: machine.read_file(f"{plan.ssl_dir}/{name}") for name in present}
     unreadable = [name for name, text in texts.items() if text is None]
-    if unreadable and not through_docker:
-        present = [name for name in present if name not in unreadable]
-    elif unreadable:
+    if unreadable and through_docker:
         texts = _read_through_docker(machine, plan, present)
-    for name in present:
-        if _fingerprint(texts.get(name)) != plan.certificate_hashes[name]:
+    elif unreadable:
+        present = [name for name in present if name not in unreadable]
+    differing = [name for name in present if _fingerprint(texts.get(name)) != plan.certificate_hashes[name]]
+    for name in differing:
+        if name != f"{serving_certificate_name(plan.node)}.pem" or not _is_ours(texts.get(name), plan):
             raise ForeignCluster(field=f"{plan.ssl_dir}/{name}", node=machine.name, what=name)
+    return frozenset(differing)
+
+
+def _is_ours(text: str | None, plan: JoinPlan) -> bool:
+    certificate = first_certificate(text or "")
+    return certificate is not None and issued_by(certificate, plan.authority)
 
 
 def _fingerprint(text: str | None) -> str | None:
@@ -71,14 +81,20 @@ def deploy_certificates(machine: Machine, plan: JoinPlan) -> None:
 
     Raises ForeignCluster, CertificateMissing.
     """
-    refuse_other_certificates(machine, plan, through_docker=True)
+    outdated = refuse_other_certificates(machine, plan, through_docker=True)
     expected = {*plan.certificate_hashes, *plan.secret_files}
-    if expected <= ssl_files(machine, plan):
+    if not outdated and expected <= ssl_files(machine, plan):
         machine.say("certificates are in place")
         return
-    exit_code = machine.run_once(plan.cert_deployer)
+    exit_code = machine.run_once(_forced(plan.cert_deployer) if outdated else plan.cert_deployer)
     missing = sorted(expected - ssl_files(machine, plan))
+    if not missing:
+        missing = sorted(refuse_other_certificates(machine, plan, through_docker=True))
     if missing:
         machine.say(f"cert-deployer ended with {exit_code}; missing: {', '.join(missing[:5])}")
         raise CertificateMissing(field=plan.ssl_dir, name=f"{plan.ssl_dir}/{missing[0]}")
-    refuse_other_certificates(machine, plan, through_docker=True)
+
+
+def _forced(deployer: ContainerSpec) -> ContainerSpec:
+    """Overwrites .pem files: only after all of them but the node's own were found to be equal."""
+    return replace(deployer, env=(*(deployer.env or ()), "FORCE_DEPLOY=true"))
