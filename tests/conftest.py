@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 import redis
@@ -18,21 +19,42 @@ from sqlalchemy.orm import Session
 from autorke.core import db, events
 from autorke.core.settings import get_settings
 from autorke.embedded import throwaway
+from tests import debian
 from tests.databases import Template, text
+
+ON_DEBIAN_TOO = ("tests.test_migrations",)
+"""Modules whose tests run twice: on the embedded servers, and on Debian's PostgreSQL 15 and Redis (marker pg15)."""
+SERVERS = ("embedded", pytest.param("debian", marks=pytest.mark.pg15))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.module.__name__ in ON_DEBIAN_TOO and "server" in metafunc.fixturenames:
+        metafunc.parametrize("server", SERVERS, indirect=True)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> str:
+    """Which pair of servers this test talks to: embedded (or an outside one, by URL), or debian."""
+    return str(getattr(request, "param", "embedded"))
 
 
 @pytest.fixture(scope="session")
-def database_template() -> Iterator[Template]:
+def embedded_template() -> Iterator[Template]:
     outside = os.environ.get("AUTORKE_TEST_DATABASE_URL")
-    if outside:
-        template = Template(make_url(outside))
+    with nullcontext(make_url(outside)) if outside else throwaway.postgres() as url, Template(url) as template:
         yield template
-        template.close()
-        return
-    with throwaway.postgres() as url:
-        template = Template(url)
+
+
+@pytest.fixture(scope="session")
+def debian_template() -> Iterator[Template]:
+    with throwaway.postgres(debian.postgres_binaries()) as url, Template(url) as template:
         yield template
-        template.close()
+
+
+@pytest.fixture
+def database_template(server: str, request: pytest.FixtureRequest) -> Template:
+    template: Template = request.getfixturevalue(f"{server}_template")
+    return template
 
 
 @pytest.fixture
@@ -70,21 +92,25 @@ def session(configured_db: Engine) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[str]:
+def embedded_redis() -> Iterator[str]:
     outside = os.environ.get("AUTORKE_TEST_REDIS_URL")
-    if outside:
-        yield outside
-        return
-    with throwaway.valkey() as url:
+    with nullcontext(outside) if outside else throwaway.valkey() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def debian_redis() -> Iterator[str]:
+    with throwaway.valkey(debian.redis_server()) as url:
         yield url
 
 
 @pytest.fixture
-def redis_url(redis_server: str) -> str:
+def redis_url(server: str, request: pytest.FixtureRequest) -> str:
     """URL of an empty Redis (redis-py's form; `core.queue` derives Celery's)."""
-    with redis.Redis.from_url(redis_server, socket_timeout=5) as client:
+    url: str = request.getfixturevalue(f"{server}_redis")
+    with redis.Redis.from_url(url, socket_timeout=5) as client:
         client.flushdb()
-    return redis_server
+    return url
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import psycopg
 from alembic import command
@@ -50,7 +51,20 @@ class Template:
         finally:
             self._execute("DROP DATABASE {} WITH (FORCE)", name)
 
-    def close(self) -> None:
+    @contextmanager
+    def empty(self) -> Iterator[URL]:
+        """A database without any table of ours, for the migrations themselves."""
+        name = f"{self._name}_{next(self._numbers)}"
+        self._execute("CREATE DATABASE {}", name)
+        try:
+            yield self._server.set(database=name)
+        finally:
+            self._execute("DROP DATABASE {} WITH (FORCE)", name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._execute("DROP DATABASE {} WITH (FORCE)", self._name)
         self._admin.close()
 

@@ -54,14 +54,17 @@ class DataDirectory:
 
     def prepare(self) -> None:
         """Make what is missing, tighten what is there, and set the logs of the previous run aside."""
-        if self.databases.parent == SYSTEM_STATE:
-            SYSTEM_STATE.mkdir(parents=True, exist_ok=True, mode=0o755)
-        private_directory(self.databases, self.account)
         private_directory(self.path / "log")
         private_directory(self.path / "run")
         for old in (self.path / "log").glob("*.log"):
             old.rename(old.with_suffix(".log.1"))
         self.make_secret("secret.key", lambda: base64.b64encode(secrets.token_bytes(32)).decode())
+
+    def prepare_databases(self) -> None:
+        """The directory that the database account owns."""
+        if self.databases.parent == SYSTEM_STATE:
+            SYSTEM_STATE.mkdir(parents=True, exist_ok=True, mode=0o755)
+        private_directory(self.databases, self.account)
 
     def make_secret(self, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(24)) -> str:
         """The secret in the file `name`, made once, readable by us only."""

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 
 from autorke.embedded.account import Account
 from autorke.embedded.errors import StartFailed
 
 PR_SET_PDEATHSIG = 1
+LINE_LIMIT = 300
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -75,17 +75,24 @@ def spawn(service: Service) -> Process:
     return process
 
 
-def wait_ready(service: Service, process: Process, stopping: Event | None = None) -> None:
-    """Until it is ready, or `stopping` is set. Raises StartFailed when it exits or `start_timeout` passes."""
-    stopping = stopping or Event()
+@dataclass
+class StopRequest:
+    """Set by signal handlers. A plain flag: threading.Event takes a lock that the interrupted code may hold."""
+
+    made: bool = False
+
+
+def wait_ready(service: Service, process: Process, stop: StopRequest | None = None) -> None:
+    """Until it is ready, or a stop is requested. Raises StartFailed when it exits or `start_timeout` passes."""
+    stop = stop or StopRequest()
     started = time.monotonic()
-    while not stopping.is_set() and not service.ready(process.pid):
+    while not stop.made and not service.ready(process.pid):
         waited = time.monotonic() - started
         if process.poll() is not None:
             raise _failed(service, f"exit code {process.returncode}: {last_line(service.log)}")
         if waited > service.start_timeout:
             raise _failed(service, "no answer")
-        stopping.wait(0.01 if waited < 1 else 0.1)
+        time.sleep(0.01 if waited < 1 else 0.1)
 
 
 def stop_all(running: Sequence[tuple[Service, Process]]) -> None:
@@ -116,7 +123,7 @@ def last_line(log: Path) -> str:
     if not log.exists():
         return ""
     lines = log.read_text(errors="replace").splitlines()
-    return lines[-1].strip() if lines else ""
+    return lines[-1].strip()[:LINE_LIMIT] if lines else ""
 
 
 def _failed(service: Service, reason: str) -> StartFailed:

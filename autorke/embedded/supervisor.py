@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from threading import Event
+from types import FrameType
 from typing import TextIO
 
 from autorke.core.errors import AutoRkeError
@@ -23,7 +23,7 @@ from autorke.embedded.datadir import DataDirectory, locked
 from autorke.embedded.errors import PortTaken
 from autorke.embedded.postgres import Postgres, create_database, initialise, wait_for_predecessor
 from autorke.embedded.product import launcher_socket, port_free, product_services
-from autorke.embedded.service import Process, Service, end_group, last_line, spawn, stop_all, wait_ready
+from autorke.embedded.service import Process, Service, StopRequest, end_group, last_line, spawn, stop_all, wait_ready
 from autorke.embedded.valkey import Valkey
 
 FIRST_PAUSE = 0.5
@@ -48,9 +48,9 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Runs until `stopping` is set. Single-threaded: the kernel ties children to the thread that started them."""
+    """Runs until a stop is requested. Single-threaded: the kernel ties children to the thread that started them."""
 
-    stopping: Event = field(default_factory=Event)
+    stop_request: StopRequest = field(default_factory=StopRequest)
     children: list[Child] = field(default_factory=list)
 
     def start(self, *services: Service) -> None:
@@ -58,13 +58,14 @@ class Supervisor:
         for service in services:
             self.children.append(Child(service, spawn(service), time.monotonic()))
         for child in self.children[-len(services) :]:
-            wait_ready(child.service, child.process, self.stopping)
-            if not self.stopping.is_set():
+            wait_ready(child.service, child.process, self.stop_request)
+            if not self.stop_request.made:
                 say(f"  {child.service.name:<9} ready after {time.monotonic() - child.started:.1f} s")
 
     def watch(self) -> None:
-        """Start crashed children again, with growing pauses, until `stopping` is set."""
-        while not self.stopping.wait(WATCH_EVERY):
+        """Start crashed children again, with growing pauses, until a stop is requested."""
+        while not self.stop_request.made:
+            time.sleep(WATCH_EVERY)
             for child in self.children:
                 self._look_after(child, time.monotonic())
 
@@ -95,8 +96,7 @@ class Supervisor:
 def run(settings: Settings) -> int:
     """The whole life of `up`; returns the exit code. Problems are one sentence each, on stderr."""
     supervisor = Supervisor()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: supervisor.stopping.set())
+    _stop_on_signals(supervisor.stop_request)
     try:
         with locked(settings.data_dir, database_account()) as data:
             _live(supervisor, settings, data)
@@ -106,16 +106,25 @@ def run(settings: Settings) -> int:
     return 0
 
 
+def _stop_on_signals(stop: StopRequest) -> None:
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.made = True
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, ask)
+
+
 def _live(supervisor: Supervisor, settings: Settings, data: DataDirectory) -> None:
     data.prepare()
     say(f"AutoRke starts, data in {data.path}")
     if os.geteuid() == 0:
-        say(f"  running as root: only the embedded databases run as {data.account.name}")
+        say(f"  running as root; what is embedded runs as {data.account.name}")
     try:
         environ = _start_databases(supervisor, settings, data)
-        if not supervisor.stopping.is_set():
+        if not supervisor.stop_request.made:
             _start_product(supervisor, settings, data, environ)
-        if not supervisor.stopping.is_set():
+        if not supervisor.stop_request.made:
             say(f"Ready: http://{settings.host}:{settings.port}  (logs in {data.log('api').parent}, Ctrl-C stops all)")
         supervisor.watch()
     finally:
@@ -128,6 +137,8 @@ def _start_databases(supervisor: Supervisor, settings: Settings, data: DataDirec
     environ = dict(os.environ)
     environ["AUTORKE_DATA_DIR"] = str(data.path)
     wanted: list[Service] = []
+    if settings.database_url is None or settings.redis_url is None:
+        data.prepare_databases()
     postgres = _postgres(data) if settings.database_url is None else None
     if postgres:
         wait_for_predecessor(postgres)
@@ -141,7 +152,7 @@ def _start_databases(supervisor: Supervisor, settings: Settings, data: DataDirec
     if wanted:
         say(f"  embedded databases in {data.databases}: for demos and development, not for production")
         supervisor.start(*wanted)
-    if postgres and not supervisor.stopping.is_set():
+    if postgres and not supervisor.stop_request.made:
         create_database(postgres)
     if settings.secret_key is None and settings.secret_key_file is None:
         environ["AUTORKE_SECRET_KEY_FILE"] = str(data.key_file)
