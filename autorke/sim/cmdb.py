@@ -1,7 +1,8 @@
 """A CMDB: the list of machines as the company's inventory tells it, paged, behind a token, and not always right.
 
-`GET /api/v1/machines` answers `{"code": 0, "data": {"total": N, "items": [...], "next": …}}`. Faults strike at `cmdb`. Rows can be
-changed, dropped and added through the control API, so that "the CMDB says X, the machine says Y" can be made to happen.
+`GET /api/v1/machines` answers `{"code": 0, "data": {"total": N, "items": [...], "next": …}}`. Faults strike at
+`cmdb`. Rows can be changed, dropped and added through the control API, so that "the CMDB says X, the machine says Y"
+can be made to happen.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ from autorke.sim.world import World
 
 NAME = "cmdb"
 PATH = "/api/v1/machines"
+SAME = (
+    "sn", "hostname", "region", "room", "rack", "unit", "vendor", "model", "cpu_cores", "disk_gb", "gpu_model",
+    "gpu_count", "os_version", "kernel", "docker_version", "owner", "department", "purpose",
+)  # fmt: skip
+"""Fields that have the same name here and in the product."""
 Row = dict[str, Any]
 
 
@@ -62,9 +68,7 @@ def row(number: int, machine: Machine, port: int, user: str) -> Row:
 
 def mapping() -> dict[str, Any]:
     """How the product's generic adapter is configured for this CMDB."""
-    same = "sn hostname region room rack unit vendor model cpu_cores disk_gb gpu_model gpu_count".split()
-    same += "os_version kernel docker_version owner department purpose".split()
-    fields: dict[str, Any] = {name: {"path": name} for name in same}
+    fields: dict[str, Any] = {name: {"path": name} for name in SAME}
     renamed = {
         "cmdb_id": "id",
         "address": "ip",

@@ -1,4 +1,5 @@
-"""The control API of a simulation: what happened, what is to go wrong, what machines are like. For tests, benches and the demo.
+"""The control API of a simulation: what happened, what is to go wrong, what machines are like. For tests, benches and
+the demo.
 
 It has no authentication and listens on loopback only, like everything here.
 """

@@ -1,7 +1,8 @@
 """Scripted faults: what goes wrong, where, and how often.
 
-A place is a colon path that grows more precise to the right: `connect`, `exec`, `docker:create:kubelet`, `kube:PUT:nodes`, `cmdb`.
-A fault at `docker` strikes everything below it; each part may be a glob. See docs in `Fault.kind` for what each kind does.
+A place is a colon path that grows more precise to the right: `connect`, `exec`, `docker:create:kubelet`,
+`kube:PUT:nodes`, `cmdb`. A fault at `docker` strikes everything below it; each part may be a glob. `Fault`
+says what each kind does.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ Kind = Literal["refuse", "hang", "slow", "fail", "cut", "cut_after", "die", "gar
 
 
 class Fault(BaseModel):
-    """One fault. `host` is a glob over machine names and addresses (for `kube` and `cmdb`: over cluster names, or `cmdb`).
+    """One fault. `host` is a glob over machine names and addresses (for `kube` and `cmdb`: over cluster names, or
+    `cmdb`).
 
     - refuse: the port is closed (connect), or the request is denied (auth, forwarding)
-    - hang: nothing is answered until the fault is lifted; at `connect` the packets are dropped, at `banner` the port is silent
+    - hang: nothing is answered until the fault is lifted; at `connect` the packets are dropped, at `banner` the port
+      is silent
     - slow: `ms` milliseconds late
     - fail: the call fails with `status` (HTTP status, or exit code for exec) and `text`
     - cut / cut_after: the connection ends before / after the call took effect
     - die: the whole machine goes dark from this call on
     - garbage: half an answer, then the end of the connection
-    `after` matches are let through first, then `times` matches are struck (None: all).
+
+    The first `after` matches are let through, then `times` matches are struck (None: all).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -94,7 +98,9 @@ class FaultBook:
         return list(self._faults.values())
 
     def peek(self, names: tuple[str, ...], *place: str) -> Fault | None:
-        """The fault in force at a place, without counting a match: for states that last (a closed port, a sick container)."""
+        """The fault in force at a place, without counting a match: for states that last (a closed port, a sick
+        container).
+        """
         for fault in self._faults.values():
             if fault.fits(names, place) and not fault.spent:
                 return fault

@@ -31,7 +31,9 @@ class Place(_Spec):
 
 
 class MachineGroup(_Spec):
-    """Machines in no cluster. With `prepared` docker is installed; without it the machine is as the installer left it."""
+    """Machines in no cluster. With `prepared` docker is installed; without it the machine is as the installer left
+    it.
+    """
 
     prefix: Name
     count: Annotated[int, Field(ge=1, le=20_000)]
@@ -65,7 +67,9 @@ class ClusterSpec(_Spec):
 
 
 class CmdbSpec(_Spec):
-    """The CMDB. `ghosts` are machines that it lists and that do not exist; `forgets` existing machines it does not list."""
+    """The CMDB. `ghosts` are machines that it lists and that do not exist; `forgets` existing machines it does not
+    list.
+    """
 
     token: str = "sim-cmdb-token"  # noqa: S105 - of the simulated CMDB
     page_style: Literal["page", "offset", "cursor", "link"] = "page"

@@ -1,7 +1,7 @@
 """A small HTTP/1.1 server over any pair of streams: TCP, TLS, or a channel inside an SSH connection.
 
-All simulated edges speak through `serve`; the parsing is h11's. A handler turns a `Request` into a `Response`; a body is bytes or an
-async iterator of chunks (watches, events, pulls).
+All simulated edges speak through `serve`; the parsing is h11's. A handler turns a `Request` into a `Response`; a body
+is bytes or an async iterator of chunks (watches, events, pulls).
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def start(fleet: str | Path, state_dir: Path, *, timeout: float = 60.0) -> SimHa
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no lock is taken
+            preexec_fn=_die_with_parent,
         )
     try:
         _wait_ready(process, timeout)

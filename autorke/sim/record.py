@@ -1,4 +1,6 @@
-"""What happened: counters per machine and the journal of every mutation. This is the ground truth that tests compare with."""
+"""What happened: counters per machine and the journal of every mutation. This is the ground truth that tests compare
+with.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Starting and stopping one simulation: addresses, keys, listeners, and the files that tell others where everything is."""
+"""Starting and stopping one simulation: addresses, keys, listeners, and the files that tell others where everything
+is.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +104,8 @@ async def run(fleet: Fleet, state_dir: Path, listen: str, port: int) -> int:
             _write(index_path, json.dumps(index, indent=1))
             seconds = time.monotonic() - began
             print(  # noqa: T201 - the line that a caller waits for
-                f"sim ready: {len(world.hosts)} machines, {len(world.clusters)} clusters, control {index['control']}, {seconds:.1f} s",
+                f"sim ready: {len(world.hosts)} machines, {len(world.clusters)} clusters, "
+                f"control {index['control']}, {seconds:.1f} s",
                 flush=True,
             )
             await _until_told()

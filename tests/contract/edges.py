@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from autorke.drivers import ssh
 from autorke.drivers.base import SshTarget
+from autorke.sim import process
 from tests.contract.fake_engine import FakeEngine, serving
 from tests.contract.real_engine import running_dockerd, why_not
 from tests.sshd import running_sshd
@@ -62,7 +64,30 @@ def _dockerd_edge() -> Iterator[Edge]:
         yield edge
 
 
-EDGES: dict[str, Callable[[], AbstractContextManager[Edge]]] = {"sshd": _sshd_edge, "dockerd": _dockerd_edge}
+@contextmanager
+def _sim_edge() -> Iterator[Edge]:
+    """A machine of the simulator."""
+    with tempfile.TemporaryDirectory(prefix="autorke-sim-") as state, process.start("small", Path(state)) as sim:
+        machine = sim.machine(sim.free_machines()[0])
+        target = SshTarget(
+            name=machine["name"],
+            address=machine["address"],
+            user=machine["user"],
+            port=machine["port"],
+            host_key=machine["host_key"],
+            private_key=sim.private_key,
+        )
+        directory = f"/home/{machine['user']}/work"
+        with ssh.connect(target) as remote:
+            remote.run(["mkdir", "-p", directory])
+        yield Edge(target, directory, machine["port"])
+
+
+EDGES: dict[str, Callable[[], AbstractContextManager[Edge]]] = {
+    "sshd": _sshd_edge,
+    "dockerd": _dockerd_edge,
+    "sim": _sim_edge,
+}
 
 
 @pytest.fixture(scope="session", params=list(EDGES))

@@ -1,7 +1,8 @@
 """The Docker Engine HTTP API of one machine, spoken over its `docker.sock`.
 
-Calls the product and stock rke make are here; anything else is a 404 with Docker's own text. Every call is counted as a read or a
-change, and a fault can strike it at `docker:<operation>[:<container or image>]`, before or after it took effect.
+Calls the product and stock rke make are here; anything else is a 404 with Docker's own text. Every call is counted as
+a read or a change, and a fault can strike it at `docker:<operation>[:<container or image>]`, before or after it took
+effect.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autorke.sim.docker import render
-from autorke.sim.docker.engine import Engine, EngineError
+from autorke.sim.docker.engine import Container, Engine, EngineError
 from autorke.sim.docker.images import tagged
 from autorke.sim.faults import Fault
 from autorke.sim.http import Cut, Handler, Request, Response, json_response
@@ -94,8 +95,11 @@ def _unversioned(host: Host, path: str) -> str:
     asked = (int(found[1]), int(found[2]))
     docker = host.facts.docker
     if asked < _version(docker.min_api):
-        raise EngineError(400, f"client version {found[1]}.{found[2]} is too old. Minimum supported API version is {docker.min_api}, please "
-                          "upgrade your client to a newer version")  # fmt: skip
+        raise EngineError(
+            400,
+            f"client version {found[1]}.{found[2]} is too old. Minimum supported API version is {docker.min_api}, "
+            "please upgrade your client to a newer version",
+        )
     if asked > _version(docker.api):
         raise EngineError(
             400, f"client version {found[1]}.{found[2]} is too new. Maximum supported API version is {docker.api}"
@@ -127,20 +131,25 @@ async def _info(host: Host, _request: Request, _key: str) -> Response:
 
 async def _list(host: Host, request: Request, _key: str) -> Response:
     filters = _filters(request)
-    shown = []
-    for found in sorted(host.engine.all(), key=lambda entry: -entry.created):
-        if not request.flag("all") and "status" not in filters and found.state not in {"running", "restarting"}:
-            continue
-        labels = found.body.get("Labels") or {}
-        if all(
-            any(re.search(wanted, "/" + found.name) for wanted in values) if key == "name"
-            else found.state in values if key == "status"
-            else all(labels.get(w.partition("=")[0]) == w.partition("=")[2] if "=" in w else w in labels for w in values) if key == "label"
-            else found.id in values
-            for key, values in filters.items()
-        ):  # fmt: skip
-            shown.append(render.summary(found, host.facts.docker.root_dir))
+    everything = request.flag("all") or "status" in filters
+    shown = [
+        render.summary(found, host.facts.docker.root_dir)
+        for found in sorted(host.engine.all(), key=lambda entry: -entry.created)
+        if (everything or found.state in {"running", "restarting"})
+        and all(_passes(found, key, values) for key, values in filters.items())
+    ]
     return json_response(shown)
+
+
+def _passes(found: Container, key: str, values: list[str]) -> bool:
+    if key == "name":
+        return any(re.search(wanted, "/" + found.name) for wanted in values)
+    if key == "status":
+        return found.state in values
+    if key == "label":
+        labels = [f"{name}={value}" for name, value in (found.body.get("Labels") or {}).items()]
+        return all(wanted in labels or any(label.startswith(wanted + "=") for label in labels) for wanted in values)
+    return found.id in values
 
 
 def _filters(request: Request) -> dict[str, list[str]]:
@@ -234,8 +243,11 @@ async def _pull(host: Host, request: Request, key: str) -> Response:
         raise EngineError(500, f'Get "https://{_registry(name)}/v2/": dial tcp: i/o timeout')
     if docker.registry == "denied":
         repository = name.rpartition(":")[0]
-        raise EngineError(404, f"pull access denied for {repository}, repository does not exist or may require 'docker login': denied: requested "
-                          "access to the resource is denied")  # fmt: skip
+        raise EngineError(
+            404,
+            f"pull access denied for {repository}, repository does not exist or may require 'docker login': denied: "
+            "requested access to the resource is denied",
+        )
 
     async def progress() -> AsyncIterator[bytes]:
         repository, _, version = name.rpartition(":")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -29,7 +30,9 @@ class EngineError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a started container does: it runs on (`exit_code` None), or ends after `seconds`, doing `effect` as it ends."""
+    """What a started container does: it runs on (`exit_code` None), or ends after `seconds`, doing `effect` as it
+    ends.
+    """
 
     exit_code: int | None = None
     stdout: str = ""
@@ -85,6 +88,7 @@ class Container:
         return (self.host_config.get("RestartPolicy") or {}).get("Name") in {"always", "unless-stopped"}
 
 
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 Program = Callable[[Container], Outcome]
 """Decides what a container does as it starts; raises EngineError when it cannot be started."""
 Observer = Callable[[str, Container], None]
@@ -145,7 +149,8 @@ class Engine:
         if user is not None:
             raise EngineError(
                 409,
-                f"conflict: unable to remove repository reference {name!r} (must force) - container {user.id[:12]} is using it",
+                f"conflict: unable to remove repository reference {name!r} (must force) - container {user.id[:12]} is "
+                "using it",
             )
         del self.images[found.name]
         self._emit("image", "untag", found.name, {"name": found.name})
@@ -155,9 +160,10 @@ class Engine:
             raise EngineError(400, "invalid reference format")
         if not name:
             name = f"container-{self._serial + 1}"
+        if not NAME.fullmatch(name):
+            raise EngineError(400, f"Invalid container name ({name}), only {NAME.pattern} are allowed")
         if (taken := self._by_name.get(name)) is not None:
-            raise EngineError(409, f'Conflict. The container name "/{name}" is already in use by container "{taken.id}". You have to remove '
-                              "(or rename) that container to be able to reuse that name.")  # fmt: skip
+            raise EngineError(409, _taken(name, taken.id))
         found = self.image(str(body["Image"]))
         for source in (body.get("HostConfig") or {}).get("VolumesFrom") or []:
             self.get(source.partition(":")[0])
@@ -237,11 +243,10 @@ class Engine:
 
     def rename(self, key: str, name: str) -> None:
         found = self.get(key)
-        if not name:
-            raise EngineError(400, "Neither old nor new names may be empty")
+        if not NAME.fullmatch(name):
+            raise EngineError(400, f"Invalid container name ({name}), only {NAME.pattern} are allowed")
         if (taken := self._by_name.get(name)) is not None:
-            raise EngineError(409, f'Error when allocating new name: Conflict. The container name "/{name}" is already in use by container '
-                              f'"{taken.id}". You have to remove (or rename) that container to be able to reuse that name.')  # fmt: skip
+            raise EngineError(409, f"Error when allocating new name: {_taken(name, taken.id)}")
         del self._by_name[found.name]
         old, found.name = found.name, name
         self._by_name[name] = found
@@ -251,8 +256,11 @@ class Engine:
         found = self.get(key)
         if found.state in {"running", "restarting"}:
             if not force:
-                raise EngineError(409, f"You cannot remove a {found.state} container {found.id}. Stop the container before attempting removal or "
-                                  "force remove")  # fmt: skip
+                raise EngineError(
+                    409,
+                    f"You cannot remove a {found.state} container {found.id}. Stop the container before attempting "
+                    "removal or force remove",
+                )
             self._tell(found, "kill", signal="9")
             self._stopped(found, 137)
         del self._by_id[found.id]
@@ -298,6 +306,13 @@ class Engine:
         self.events.append(event)
         for queue in self.listeners:
             queue.put_nowait(event)
+
+
+def _taken(name: str, by: str) -> str:
+    return (
+        f'Conflict. The container name "/{name}" is already in use by container "{by}". You have to remove (or rename) '
+        "that container to be able to reuse that name."
+    )
 
 
 def published(found: Container) -> set[int]:

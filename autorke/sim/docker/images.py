@@ -1,4 +1,6 @@
-"""Images as a simulated engine knows them: a name, an id derived from it, and the part of the image config that containers inherit."""
+"""Images as a simulated engine knows them: a name, an id derived from it, and the part of the image config that
+containers inherit.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the containers of an rke cluster do when they are started on a simulated machine.
 
-The real programs are described in `rke.md` §4.2, §4.5, §4.7 and §11.3; here are only their effects that others can see: files written,
-ports opened, exit codes, log lines.
+The real programs are described in `rke.md` §4.2, §4.5, §4.7 and §11.3; here are only their effects that others can
+see: files written, ports opened, exit codes, log lines.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from autorke.sim.docker.engine import Container, EngineError, Outcome, published
+
+from autorke.sim.machine import script
 
 if TYPE_CHECKING:
     from autorke.sim.machine.host import Host
@@ -47,8 +49,11 @@ def start(host: Host, found: Container) -> Outcome:
     """The `Program` of a machine's engine."""
     for port in published(found):
         if host.foreign_listener(port) is not None:
-            raise EngineError(500, f"driver failed programming external connectivity on endpoint {found.name}: Error starting userland proxy: "
-                              f"listen tcp4 0.0.0.0:{port}: bind: address already in use")  # fmt: skip
+            raise EngineError(
+                500,
+                f"driver failed programming external connectivity on endpoint {found.name}: Error starting userland "
+                f"proxy: listen tcp4 0.0.0.0:{port}: bind: address already in use",
+            )
     fault = host.strike("container", found.name)
     if fault is not None and fault.kind == "fail":
         return Outcome(fault.status if fault.status < 256 else 1, stderr=fault.text)
@@ -106,8 +111,8 @@ def _cert_deployer(host: Host, found: Container) -> Outcome:
     return Outcome(0, seconds=0.03, effect=deploy)
 
 
-def _file_writer(host: Host, found: Container, script: str) -> Outcome | None:
-    target = re.search(r"mv \S+ (/\S+)", script)
+def _file_writer(host: Host, found: Container, text: str) -> Outcome | None:
+    target = re.search(r"mv \S+ (/\S+)", text)
     content = next((entry.partition("=")[2] for entry in found.env if entry.startswith("FILE_DEPLOY=")), None)
     if target is None or content is None:
         return None
@@ -115,8 +120,8 @@ def _file_writer(host: Host, found: Container, script: str) -> Outcome | None:
     return Outcome(0, effect=lambda: host.files.write(target.group(1), data))
 
 
-def _cleaner(host: Host, script: str) -> Outcome | None:
-    words = shlex.split(script)
+def _cleaner(host: Host, text: str) -> Outcome | None:
+    words = shlex.split(text)
     if words[:1] != ["find"] or "-mindepth" not in words or "-delete" not in words:
         return None
     folders = [word for word in words[1 : words.index("-mindepth")] if word.startswith("/")]
@@ -128,8 +133,8 @@ def _cleaner(host: Host, script: str) -> Outcome | None:
     return Outcome(0, seconds=0.05, effect=clean)
 
 
-def _log_linker(host: Host, script: str) -> Outcome | None:
-    links = re.findall(r"ln -s[fn]* (\S+) (\S+?)(?:;|$|\s)", script)
+def _log_linker(host: Host, text: str) -> Outcome | None:
+    links = re.findall(r"ln -s[fn]* (\S+) (\S+?)(?:;|$|\s)", text)
     if not links:
         return None
 
@@ -150,13 +155,14 @@ def _port_check(host: Host, found: Container) -> Outcome:
 
 def _shell(host: Host, found: Container) -> Outcome:
     argv = found.argv
-    script = argv[argv.index("-c") + 1] if "-c" in argv[:-1] else ""
-    if "nc " in script and " -z " in script:
+    text = argv[argv.index("-c") + 1] if "-c" in argv[:-1] else ""
+    if "nc " in text and " -z " in text:
         return _port_check(host, found)
-    for outcome in (_file_writer(host, found, script), _cleaner(host, script), _log_linker(host, script)):
+    for outcome in (_file_writer(host, found, text), _cleaner(host, text), _log_linker(host, text)):
         if outcome is not None:
             return outcome
-    return Outcome(0)
+    ran = script.interpret(text)
+    return Outcome(ran.code, ran.stdout, ran.stderr, max(ran.seconds, 0.02)) if ran else Outcome(0)
 
 
 def _listener(_host: Host, _found: Container) -> Outcome:

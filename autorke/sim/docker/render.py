@@ -81,7 +81,7 @@ def _host_config(found: Container) -> dict[str, Any]:
     if security is None and (given.get("Privileged") or given.get("PidMode") == "host"):
         security = ["label=disable"]
     return given | {
-        "Binds": given.get("Binds") or None if given.get("Binds") is None else list(given["Binds"]),
+        "Binds": given.get("Binds"),
         "VolumesFrom": given.get("VolumesFrom"),
         "NetworkMode": given.get("NetworkMode") or "default",
         "PidMode": given.get("PidMode", ""),
@@ -102,12 +102,30 @@ def _mounts(found: Container, root_dir: str) -> list[dict[str, Any]]:
         source, target, *mode = bind.split(":")
         words = mode[0].split(",") if mode else []
         propagation = next((word for word in words if word.lstrip("r") in {"shared", "slave", "private"}), "rprivate")
-        mounts.append({"Type": "bind", "Source": source, "Destination": target, "Mode": mode[0] if mode else "",
-                       "RW": "ro" not in words, "Propagation": propagation})  # fmt: skip
+        mounts.append(
+            {
+                "Type": "bind",
+                "Source": source,
+                "Destination": target,
+                "Mode": mode[0] if mode else "",
+                "RW": "ro" not in words,
+                "Propagation": propagation,
+            }
+        )
     for volume in found.image.volumes:
         name = found.id[::-1]
-        mounts.append({"Type": "volume", "Name": name, "Source": f"{root_dir}/volumes/{name}/_data", "Destination": volume,
-                       "Driver": "local", "Mode": "", "RW": True, "Propagation": ""})  # fmt: skip
+        mounts.append(
+            {
+                "Type": "volume",
+                "Name": name,
+                "Source": f"{root_dir}/volumes/{name}/_data",
+                "Destination": volume,
+                "Driver": "local",
+                "Mode": "",
+                "RW": True,
+                "Propagation": "",
+            }
+        )
     return mounts
 
 

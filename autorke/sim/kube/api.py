@@ -169,8 +169,8 @@ def _authorise(cluster: Cluster, who: Identity, verb: str, place: Place) -> None
     raise ApiError(
         403,
         "Forbidden",
-        f'{place.kind.title} is forbidden: User "{who.name}" cannot {verb.lower()} resource "{place.kind.resource}" in API group '
-        f'"{place.kind.group}"{scope}',
+        f'{place.kind.title} is forbidden: User "{who.name}" cannot {verb.lower()} resource '
+        f'"{place.kind.resource}" in API group "{place.kind.group}"{scope}',
     )
 
 

@@ -1,4 +1,4 @@
-"""Which Calico kinds and fields a Calico version has (`calico.md` §1.3): the CRDs of a cluster, and the pruning they do."""
+"""Which kinds and fields a Calico version has (`calico.md` §1.3): the CRDs of a cluster, and what they prune."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def prune(plural: str, obj: dict[str, Any], version: Version) -> dict[str, Any]:
             raise ApiError(
                 422,
                 "Invalid",
-                f'{CALICO_KINDS[plural].kind}.{CALICO} "{obj["metadata"].get("name")}" is invalid: spec.{name}: Invalid value: '
-                f'"{type(value).__name__}": spec.{name} in body must be of type {fields[name]}',
+                f'{CALICO_KINDS[plural].kind}.{CALICO} "{obj["metadata"].get("name")}" is invalid: spec.{name}: '
+                f'Invalid value: "{type(value).__name__}": spec.{name} in body must be of type {fields[name]}',
             )
     return obj | {"spec": {name: value for name, value in spec.items() if name in fields}}
 
@@ -99,7 +99,7 @@ def _right(kind: str, value: object) -> bool:
     if isinstance(value, bool):
         return kind == BOOLEAN
     if kind == INTEGER and isinstance(value, int):
-        return -(2**31) <= value < 2**31 or value < 2**31
+        return -(2**31) <= value < 2**31
     return isinstance(value, TYPES[kind])
 
 

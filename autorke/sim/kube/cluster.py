@@ -29,7 +29,9 @@ class Versions:
 
 
 class Cluster:
-    """Nodes appear when a kubelet that trusts this cluster's CA runs and reaches its API; they go silent when it stops."""
+    """Nodes appear when a kubelet that trusts this cluster's CA runs and reaches its API; they go silent when it
+    stops.
+    """
 
     def __init__(self, world: World, name: str, versions: Versions, pki: ClusterPki, masters: Sequence[Host]) -> None:
         self.world = world

@@ -66,8 +66,8 @@ def node(name: str, address: str, facts: Facts, kubelet: str, image: str) -> dic
 
 
 NO_NETWORK = (
-    "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:docker: network plugin is not ready: "
-    "cni config uninitialized"
+    "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:docker: network "
+    "plugin is not ready: cni config uninitialized"
 )
 
 

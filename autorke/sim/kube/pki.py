@@ -1,7 +1,8 @@
-"""Certificates as rke makes them: a CA per cluster, RSA 2048, ten years, leaves named as in a state file's `certificatesBundle`.
+"""Certificates as rke makes them: a CA per cluster, RSA 2048, ten years, leaves named as in a state file's
+`certificatesBundle`.
 
-Key generation is the slow part of starting a simulation, so leaves of one cluster share one key (rke itself lets kube-node and kube-proxy
-share theirs). The CA key is always the cluster's own.
+Key generation is the slow part of starting a simulation, so leaves of one cluster share one key (rke itself lets
+kube-node and kube-proxy share theirs). The CA key is always the cluster's own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Objects of one Kubernetes cluster: collections with resource versions, conflicts, label selectors, pages and watches."""
+"""Objects of one Kubernetes cluster: collections with resource versions, conflicts, label selectors, pages and
+watches.
+"""
 
 from __future__ import annotations
 
@@ -120,8 +122,8 @@ class Store:
             raise ApiError(
                 409,
                 "Conflict",
-                f'Operation cannot be fulfilled on {kind.title} "{name}": the object has been modified; please apply your changes to the '
-                "latest version and try again",
+                f'Operation cannot be fulfilled on {kind.title} "{name}": the object has been modified; please apply '
+                "your changes to the latest version and try again",
             )
         if meta.get("uid") and meta["uid"] != old["metadata"]["uid"]:
             raise ApiError(409, "Conflict", f"Precondition failed: UID in precondition: {meta['uid']}")

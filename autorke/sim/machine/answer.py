@@ -1,7 +1,7 @@
 """A machine's answer to the facts script of the product (protocol 1): one fact a line, columns separated by TAB.
 
-The script itself is not run: it is recognised, and answered from the machine's state with the lines it would print there. Contract
-tests run the real script beside this one and compare.
+The script itself is not run: it is recognised, and answered from the machine's state with the lines it would print
+there. Contract tests run the real script beside this one and compare.
 """
 
 from __future__ import annotations
@@ -234,15 +234,10 @@ def _leftovers(host: Host, user: str, prefix: str) -> Iterator[Row]:
     if rooted and host.facts.product_uuid:
         yield "product-uuid", host.facts.product_uuid
     for folder in LEFTOVERS:
-        for place in (folder, *([prefix + folder] if prefix else [])):
-            if not host.files.is_dir(place):
-                continue
-            first = next(iter(host.files.files_below(place)), None)
-            if not rooted and host.files.secret(place):
-                yield "leftover", place, "unreadable"
-            elif first is not None:
-                yield "leftover", place, "content", first
-    for place in ("/etc/kubernetes/ssl/kube-ca.pem", *([f"{prefix}/etc/kubernetes/ssl/kube-ca.pem"] if prefix else [])):
+        for place in _places(folder, prefix):
+            if host.files.is_dir(place):
+                yield from _leftover(host, place, rooted=rooted)
+    for place in _places("/etc/kubernetes/ssl/kube-ca.pem", prefix):
         pem = host.files.read(place)
         if pem is not None:
             yield "ca", place, _fingerprint(pem) if rooted else "unreadable"
@@ -254,8 +249,22 @@ def _leftovers(host: Host, user: str, prefix: str) -> Iterator[Row]:
             yield "distribution", name, path
 
 
+def _places(path: str, prefix: str) -> list[str]:
+    return [path, prefix + path] if prefix else [path]
+
+
+def _leftover(host: Host, place: str, *, rooted: bool) -> Iterator[Row]:
+    first = next(iter(host.files.files_below(place)), None)
+    if not rooted and host.files.secret(place):
+        yield "leftover", place, "unreadable"
+    elif first is not None:
+        yield "leftover", place, "content", first
+
+
 def _fingerprint(pem: bytes) -> str:
-    """SHA-256 of the first certificate's DER; of nothing when the text is no certificate, as `base64 -d | sha256sum` has it."""
+    """SHA-256 of the first certificate's DER; of nothing when the text is no certificate, as `base64 -d | sha256sum`
+    has it.
+    """
     found = re.search(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", pem, re.DOTALL)
     try:
         der = b64decode(b"".join(found[1].split())) if found else b""

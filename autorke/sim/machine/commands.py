@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from autorke.sim.machine import answer, procfs
+from autorke.sim.machine import answer, procfs, script
 
 if TYPE_CHECKING:
     from autorke.sim.machine.host import Host
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
+    """What a command prints, its exit code, and how many seconds it takes."""
+
     code: int = 0
     stdout: str = ""
     stderr: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,10 @@ class Run:
 
     @property
     def operands(self) -> list[str]:
-        """Arguments that are not options."""
-        return [word for word in self.args if not word.startswith("-")]
+        """Arguments that are not options; after `--` everything is one."""
+        args = self.args
+        end = args.index("--") if "--" in args else len(args)
+        return [word for word in args[:end] if not word.startswith("-")] + args[end + 1 :]
 
 
 Command = Callable[[Run], Result | None]
@@ -53,26 +59,24 @@ def _sh(run: Run) -> Result | None:
         return Result(0, answer.facts(run.host, run.user, *given))
     if args[:1] != ["-c"] or len(args) < 2:
         return None
-    script, rest = args[1], args[2:]
-    if script.strip() in {":", "true", "exit 0"}:
-        return Result()
-    if rest[:1] == ["write_file"] and "mktemp" in script:
+    text, rest = args[1], args[2:]
+    if rest[:1] == ["write_file"] and "mktemp" in text:
         return _write_file(run, *rest[1:5])
-    return None
+    ran = script.interpret(text)
+    return ran and Result(ran.code, ran.stdout, ran.stderr, ran.seconds)
 
 
 def _write_file(run: Run, path: str, folder: str, mode: str, size: str) -> Result:
     """The ssh driver's atomic write: into a file beside the target, then renamed."""
     tree = run.host.files
+    template = f"{folder}/.autorke.XXXXXXXX"
     if not tree.is_dir(folder):
         return Result(
             1,
-            stderr=f"mktemp: failed to create file via template '{folder}/.autorke.XXXXXXXX': No such file or directory\n",
+            stderr=f"mktemp: failed to create file via template '{template}': No such file or directory\n",
         )
     if run.user != "root" and not tree.writable(folder, run.user):
-        return Result(
-            1, stderr=f"mktemp: failed to create file via template '{folder}/.autorke.XXXXXXXX': Permission denied\n"
-        )
+        return Result(1, stderr=f"mktemp: failed to create file via template '{template}': Permission denied\n")
     disk = run.host.disk_of(folder)
     if disk is not None and disk.size_kb - disk.used_kb < len(run.stdin) / 1024:
         return Result(1, stderr="dd: error writing: No space left on device\n")
@@ -183,6 +187,34 @@ def _sha256sum(run: Run) -> Result:
     return Result(1 if err else 0, "".join(out), "".join(err))
 
 
+def _base64(run: Run) -> Result:
+    data = run.host.read(run.operands[0]) if run.operands else run.stdin
+    if data is None:
+        return Result(1, stderr=f"base64: {run.operands[0]}: No such file or directory\n")
+    return Result(0, base64.encodebytes(data).decode())
+
+
+def _stat(run: Run) -> Result | None:
+    if run.args[:1] != ["-c"] or run.args[1:2] not in (["%a"], ["%s"]):
+        return None
+    path = run.args[-1]
+    file = run.host.files.get(path)
+    if file is None:
+        return Result(1, stderr=f"stat: cannot statx '{path}': No such file or directory\n")
+    return Result(0, f"{file.mode:o}\n" if run.args[1] == "%a" else f"{len(file.data)}\n")
+
+
+def _printf(run: Run) -> Result | None:
+    return Result(0, "".join(run.args[1:])) if run.args[:1] == ["%s"] else None
+
+
+def _sleep(run: Run) -> Result | None:
+    try:
+        return Result(seconds=float(run.operands[0]))
+    except (ValueError, IndexError):
+        return None
+
+
 def _date(run: Run) -> Result | None:
     now = procfs.now(run.host.facts)
     forms = {"+%s": f"{int(now)}", "+%s%N": f"{int(now * 1e9)}", "+%s.%N": f"{int(now)}.{int(now % 1 * 1e9):09d}"}
@@ -276,6 +308,10 @@ COMMANDS: dict[str, Command] = {
     "nproc": lambda run: Result(0, f"{run.host.facts.cpus}\n"),
     "sync": lambda _run: Result(),
     "cat": _cat,
+    "base64": _base64,
+    "stat": _stat,
+    "printf": _printf,
+    "sleep": _sleep,
     "test": _test,
     "[": _test,
     "mkdir": _mkdir,

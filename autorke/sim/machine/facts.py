@@ -1,6 +1,8 @@
-"""What a machine is: hardware, operating system, kernel, network, Docker. Changing a fact is how a test breaks a machine.
+"""What a machine is: hardware, operating system, kernel, network, Docker. Changing a fact is how a test breaks a
+machine.
 
-Defaults describe a healthy machine on which every check passes. Units: memory in MB, disks in KB (as `df -P` prints), times in seconds.
+Defaults describe a healthy machine on which every check passes. Units: memory in MB, disks in KB (as `df -P` prints),
+times in seconds.
 """
 
 from __future__ import annotations
@@ -90,7 +92,8 @@ MODULES = (
     "br_netfilter", "overlay", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "nf_conntrack", "ip_set", "ip_set_hash_ip",
     "ip_set_hash_net", "xt_set", "xt_comment", "xt_mark", "xt_addrtype", "xt_conntrack", "xt_multiport", "xt_nat",
     "xt_recent", "xt_statistic", "xt_tcpudp", "iptable_filter", "iptable_mangle", "iptable_nat", "iptable_raw",
-    "ip_tables", "x_tables", "nf_nat", "nf_defrag_ipv4", "veth", "vxlan", "ipip", "tunnel4", "bridge", "llc", "stp", "dummy", "tun",
+    "ip_tables", "x_tables", "nf_nat", "nf_defrag_ipv4", "veth", "vxlan", "ipip", "tunnel4", "bridge", "llc", "stp",
+    "dummy", "tun",
 )  # fmt: skip
 
 SYSCTLS = {
@@ -161,7 +164,9 @@ class Facts(Fact):
 
 
 def merge(facts: Facts, change: dict[str, object]) -> Facts:
-    """Facts with a change laid over them, dictionaries merged, lists and values replaced. Raises pydantic.ValidationError."""
+    """Facts with a change laid over them, dictionaries merged, lists and values replaced. Raises
+    pydantic.ValidationError.
+    """
     return Facts.model_validate(_overlay(facts.model_dump(), change))
 
 

@@ -1,6 +1,7 @@
 """The files of a machine that matter to the product: a tree in memory, no bytes on disk.
 
-Directories exist when something is in them or when they were made. Contents are shared between machines where they are equal.
+Directories exist when something is in them or when they were made. Contents are shared between machines where they
+are equal.
 """
 
 from __future__ import annotations
@@ -12,20 +13,10 @@ from posixpath import normpath
 
 BASE = frozenset(
     (
-        "/",
-        "/etc",
-        "/etc/docker",
-        "/etc/sysctl.d",
-        "/etc/modules-load.d",
-        "/etc/systemd/system",
-        "/home",
-        "/opt",
-        "/root",
-        "/run",
-        "/tmp",
-        "/usr",
+        *("/", "/etc", "/etc/docker", "/etc/modules-load.d", "/etc/sysctl.d", "/etc/systemd/system", "/home", "/opt"),
+        *("/root", "/run", "/usr", "/usr/bin", "/usr/local/bin", "/var", "/var/lib", "/var/lib/docker", "/var/log"),
+        *("/tmp", "/var/tmp"),  # noqa: S108 - directories of the simulated machine
     )
-    + ("/usr/bin", "/usr/local/bin", "/var", "/var/lib", "/var/lib/docker", "/var/log", "/var/tmp")
 )
 """Directories of a fresh installation."""
 

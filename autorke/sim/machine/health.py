@@ -18,7 +18,9 @@ ETCD_PORT = 2379
 
 
 def stream(host: Host, address: str, port: int) -> Any:
-    """What asyncssh is to do with a direct-tcpip request that is allowed: a stream handler, or True to really connect."""
+    """What asyncssh is to do with a direct-tcpip request that is allowed: a stream handler, or True to really
+    connect.
+    """
     local = address in {"127.0.0.1", "localhost"}
     target = host if local else host.world.by_address.get(address)
     if target is None:

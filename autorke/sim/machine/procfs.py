@@ -1,4 +1,6 @@
-"""Files that no one wrote: /proc, /sys, /etc/os-release and friends, made from a machine's facts as a real kernel would print them."""
+"""Files that no one wrote: /proc, /sys, /etc/os-release and friends, made from a machine's facts as a real kernel
+would print them.
+"""
 
 from __future__ import annotations
 

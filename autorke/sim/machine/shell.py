@@ -1,7 +1,8 @@
 """The login shell of a simulated machine: one command line in, an exit code and two outputs out.
 
-Not a shell: it knows the commands that the product sends, in the form in which it sends them. Anything else is exit 127, and is counted
-as `unknown_commands` so that a test can insist on zero. Add a command by putting a function into `commands.COMMANDS`.
+Not a shell: it knows the commands that the product sends, in the form in which it sends them. Anything else is exit
+127, and is counted as `unknown_commands` so that a test can insist on zero. Add a command by putting a function into
+`commands.COMMANDS`.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ class Shell:
             return
         needs_input = any(word in _READS_INPUT for word in words)
         stdin = await self._input() if needs_input else b""
-        self._end(run(Run(host, self.user, words, stdin)))
+        result = run(Run(host, self.user, words, stdin))
+        if result.seconds:
+            await asyncio.sleep(result.seconds)
+        self._end(result)
 
     async def _input(self) -> bytes:
         pieces: list[bytes] = []
@@ -93,7 +97,7 @@ class Shell:
         self.process.exit(result.code)
 
 
-_READS_INPUT = {"sh", "cat", "tee", "bash", "dd", "python3", "/bin/sh"}
+_READS_INPUT = {"sh", "cat", "tee", "bash", "dd", "base64", "/bin/sh"}
 
 
 def _words(line: str) -> list[str] | None:
@@ -109,7 +113,7 @@ def run(call: Run) -> Result:
     if words and words[0] == "sudo":
         if call.user != "root" and call.host.facts.sudo != "nopasswd":
             return Result(1, stderr="sudo: a password is required\n")
-        words = [word for word in words[1:]]
+        words = words[1:]
         while words and words[0].startswith("-"):
             if words.pop(0) == "--":
                 break

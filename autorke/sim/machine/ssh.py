@@ -1,7 +1,7 @@
 """The SSH servers of all machines in one event loop: one loopback address and one listening socket each.
 
-A closed port, a silent one and a dropped packet are the real things here (no socket, an accepted connection without banner, a full
-backlog), so that clients meet the errors they would meet outside.
+A closed port, a silent one and a dropped packet are the real things here (no socket, an accepted connection without
+banner, a full backlog), so that clients meet the errors they would meet outside.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class _Server(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
 
-    def begin_auth(self, username: str) -> bool:
+    def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - every user must authenticate
         return True
 
     def auth_completed(self) -> None:
@@ -246,7 +246,7 @@ class _Server(asyncssh.SSHServer):
 
         return serve
 
-    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Any:
+    def connection_requested(self, dest_host: str, dest_port: int, *_origin: object) -> Any:
         host = self.host
         host.world.record.count(host.name, "streams_tcp")
         if not host.facts.tcp_forwarding:

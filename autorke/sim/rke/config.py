@@ -1,4 +1,6 @@
-"""cluster.yml, rkeConfig and cluster.rkestate of a simulated cluster, in the shapes that stock rke leaves (`rke.md` §1, §2)."""
+"""cluster.yml, rkeConfig and cluster.rkestate of a simulated cluster, in the shapes that stock rke leaves (`rke.md`
+§1, §2).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Create bodies of the containers that stock rke has left on the nodes of a cluster.
 
-Written from the recordings and `rke.md` §4, on purpose apart from the product's own computation: where the two differ, a test fails.
-Covers clusters without extra arguments, prefix path, registries or cloud provider, on machines without SELinux.
+Written from the recordings and `rke.md` §4, on purpose apart from the product's own computation: where the two
+differ, a test fails. Covers clusters without extra arguments, prefix path, registries or cloud provider, on machines
+without SELinux.
 """
 
 from __future__ import annotations

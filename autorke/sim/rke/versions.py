@@ -1,6 +1,8 @@
-"""What a simulated cluster of a Kubernetes line runs: image names as rke's version data has them, and the kubelet's version.
+"""What a simulated cluster of a Kubernetes line runs: image names as rke's version data has them, and the kubelet's
+version.
 
-1.18 and 1.20 carry the names recorded from stock rke; for the later lines names follow `rke.md` §5.4 and are plausible, not recorded.
+1.18 and 1.20 carry the names recorded from stock rke; for the later lines names follow `rke.md` §5.4 and are
+plausible, not recorded.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ def line_of(version: str) -> int:
 
 
 def versions_of(version: str) -> Versions:
-    """Everything that follows from a cluster.yml's `kubernetes_version`. Raises ValueError for a line that is not simulated."""
+    """Everything that follows from a cluster.yml's `kubernetes_version`. Raises ValueError for a line that is not
+    simulated.
+    """
     line = line_of(version)
     calico = _CALICO[line]
     major, minor = calico.removeprefix("v").split(".")[:2]
