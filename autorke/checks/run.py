@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from autorke.checks.cluster_facts import ClusterFacts, read_cluster
+from autorke.checks.cluster_facts import read_cluster
 from autorke.checks.collect import Wanted, collect_node, try_to_reach, unreachable
 from autorke.checks.context import ClusterContext, ControlHost, Endpoint, NewWorker
 from autorke.checks.facts import ControlHostFacts, NodeFacts, Reach
-from autorke.checks.results import NOTHING, Finding, Level, NotRun, Report, Result, printable
+from autorke.checks.judge import Judgement, OnResult, nobody_listens
+from autorke.checks.results import Report
 from autorke.checks.rules.network import KUBELET_PORT
-from autorke.checks.rules.pair import Candidate
-from autorke.checks.table import CLUSTER, MACHINE, PAIR, REQUEST, Check, Rule
 from autorke.core.errors import AutoRkeError, Text
 from autorke.drivers.base import DockerApi, Remote, SshTarget, Unreachable
 from autorke.drivers.docker import docker_over as docker_of
@@ -30,11 +29,9 @@ log = logging.getLogger(__name__)
 
 CONTROL_DEADLINE = 20.0
 """Seconds for each controlplane and etcd host, which are only connected to."""
-INITIALISE_SETS_IT = Text(zh="“初始化”步骤会处理；", en="The initialise step will set this up; ")
 
 Connect = Callable[[SshTarget], Remote]
 DockerOver = Callable[[Remote], DockerApi]
-OnResult = Callable[[Result], None]
 
 
 class CheckBroken(AutoRkeError):
@@ -53,7 +50,7 @@ def run_checks(
     docker_over: DockerOver = docker_of,
     limit: int = 50,
     deadline: float = 60.0,
-    on_result: OnResult | None = None,
+    on_result: OnResult = nobody_listens,
 ) -> Report:
     """Check that `workers` may join the cluster. At most `limit` machines at a time, each within `deadline` seconds.
 
@@ -61,16 +58,23 @@ def run_checks(
     does wrong: that is a result.
     """
     with _ControlHosts(context.control_hosts, connect, limit, min(deadline, CONTROL_DEADLINE)) as control:
-        run = _Run(list(workers), context, read_cluster(context, control.facts), on_result or _ignore)
-        run.check_cluster()
+        judgement = Judgement(list(workers), context, read_cluster(context, control.facts), on_result)
+        judgement.check_cluster()
+
+        def answered(outcome: Outcome[NewWorker, NodeFacts]) -> None:
+            judgement.check_machine(outcome.item, _facts(outcome))
+
         visit = _Visit(context, connect, docker_over, control)
-        fan_out(run.workers, visit, limit=limit, deadline=deadline, on_done=run.check_machine)
-    run.check_pairs()
-    return run.report()
+        fan_out(workers, visit, limit=limit, deadline=deadline, on_done=answered)
+    judgement.check_pairs()
+    return judgement.report()
 
 
-def _ignore(_result: Result) -> None:
-    """Nobody listens."""
+def _facts(outcome: Outcome[NewWorker, NodeFacts]) -> NodeFacts:
+    worker, error = outcome.item, outcome.error
+    if outcome.value is not None:
+        return outcome.value
+    return unreachable(worker.node, _error(error or TimeoutError(), worker.target))
 
 
 @dataclass
@@ -146,97 +150,3 @@ def _error(error: BaseException, target: SshTarget) -> AutoRkeError:
         return error
     log.error("check broke", exc_info=error, extra={"machine": target.name})
     return CheckBroken(name=target.name, reason=type(error).__name__)
-
-
-@dataclass
-class _Run:
-    """The results so far. `covered` holds, for each node and for the cluster (""), which check spoke for which."""
-
-    workers: list[NewWorker]
-    context: ClusterContext
-    cluster: ClusterFacts
-    on_result: OnResult
-    results: dict[tuple[str, str], Result] = field(default_factory=dict)
-    not_run: dict[tuple[str, str], NotRun] = field(default_factory=dict)
-    facts: dict[str, NodeFacts] = field(default_factory=dict)
-    cluster_covers: dict[str, str] = field(default_factory=dict)
-
-    def check_cluster(self) -> None:
-        self.cluster_covers = self._apply(
-            "", CLUSTER, lambda check: check.rule(self.cluster, self.workers, self.context), {}
-        )
-
-    def check_machine(self, outcome: Outcome[NewWorker, NodeFacts]) -> None:
-        worker = outcome.item
-        facts = outcome.value
-        if facts is None:
-            error = outcome.error or Unreachable(name=worker.node, address=worker.address, reason="no answer")
-            facts = unreachable(worker.node, _error(error, worker.target))
-        self.facts[worker.node] = facts
-        covers = dict(self.cluster_covers)
-        covers |= self._apply(worker.node, REQUEST, lambda check: check.rule(worker, self.context), covers)
-        if facts.unreachable is not None:
-            covers |= {check.id: "ssh" for check in MACHINE if check.id != "ssh"}
-        self._apply(worker.node, MACHINE, lambda check: check.rule(facts, worker, self.context), covers)
-
-    def check_pairs(self) -> None:
-        candidates = [Candidate(worker, self.facts[worker.node]) for worker in self.workers]
-        for at, candidate in enumerate(candidates):
-            earlier = candidates[:at]
-            self._apply(
-                candidate.worker.node, PAIR, lambda check, it=candidate, before=earlier: check.rule(it, before), {}
-            )
-
-    def _apply(
-        self,
-        node: str,
-        checks: Iterable[Check[Rule]],
-        ask: Callable[[Check[Rule]], Finding | None],
-        covered: Mapping[str, str],
-    ) -> dict[str, str]:
-        """Ask the rules of one scope in the order of the table. Returns what those with something to say cover."""
-        covers: dict[str, str] = {}
-        for check in checks:
-            because = covers.get(check.id) or covered.get(check.id)
-            if because is not None:
-                self.not_run[node, check.id] = NotRun(node, check.id, because)
-                continue
-            finding = ask(check)
-            if finding is None:
-                continue
-            result = self._result(node, check, finding)
-            if result.level in (Level.ERROR, Level.WARNING):
-                covers |= {name: check.id for name in check.covers if name != check.id}
-            self.results[node, check.id] = result
-            self.on_result(result)
-        return covers
-
-    def _result(self, node: str, check: Check[Rule], finding: Finding) -> Result:
-        level = finding.level or check.level
-        remedy = finding.remedy
-        if level is Level.ERROR and check.initialise_mends and self.context.initialise_follows:
-            level = Level.WARNING
-            remedy = Text(zh=INITIALISE_SETS_IT.zh + remedy.zh, en=INITIALISE_SETS_IT.en + remedy.en)
-        name = node or self.context.name
-        seen = Text(zh=f"{name}：{finding.seen.zh}", en=f"{name}: {finding.seen.en}")
-        return Result(node, check.id, level, _printable(seen), _printable(remedy))
-
-    def report(self) -> Report:
-        order = list(_order(self.workers))
-        return Report(
-            results=tuple(self.results[key] for key in order if key in self.results),
-            not_run=tuple(self.not_run[key] for key in order if key in self.not_run),
-            facts={worker.node: self.facts[worker.node] for worker in self.workers},
-        )
-
-
-def _printable(text: Text) -> Text:
-    return text if text == NOTHING else Text(zh=printable(text.zh), en=printable(text.en))
-
-
-def _order(workers: Iterable[NewWorker]) -> Iterator[tuple[str, str]]:
-    for check in CLUSTER:
-        yield "", check.id
-    for worker in workers:
-        for id in [*(it.id for it in REQUEST), *(it.id for it in MACHINE), *(it.id for it in PAIR)]:
-            yield worker.node, id

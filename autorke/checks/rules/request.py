@@ -33,19 +33,24 @@ def is_label_value(text: str) -> bool:
 
 def is_address(text: str) -> bool:
     """An IP address that one machine can have."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
+    if not is_ip(text):
         return False
+    address = ipaddress.ip_address(text)
     return not (address.is_unspecified or address.is_multicast)
 
 
 def is_ip(text: str) -> bool:
+    """A plain IP address, without a zone."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text
+
+
+def is_host_name(text: str) -> bool:
+    """A DNS name, and not a mistyped IP address such as 10.0.0.300."""
+    return is_dns_subdomain(text) and not text.replace(".", "").isdigit()
 
 
 def check_role(worker: NewWorker, context: ClusterContext) -> Finding:
@@ -68,7 +73,7 @@ def check_role(worker: NewWorker, context: ClusterContext) -> Finding:
 def check_address_syntax(worker: NewWorker, _context: ClusterContext) -> Finding:
     """`internal_address` becomes kubelet --node-ip, which must be an IP; `address` may be a host name."""
     wrong = []
-    if not is_address(worker.address) and not (is_dns_subdomain(worker.address) and not is_ip(worker.address)):
+    if not is_address(worker.address) and not is_host_name(worker.address):
         wrong.append(f"address {worker.address!r}")
     if worker.internal_address and not is_address(worker.internal_address):
         wrong.append(f"internal_address {worker.internal_address!r}")
