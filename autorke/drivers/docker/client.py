@@ -21,14 +21,13 @@ PREFERRED_API = (1, 41)
 # 304 on start and stop. Other 3xx mean that the daemon corrected the path: a hostile name, and nothing was done.
 _ALREADY_SO = 304
 
-_READ = 30.0
-_CHANGE = 60.0
-_LOAD = 900.0
+_LOAD_SECONDS = 900.0
 
 
-def docker_over(remote: Remote) -> Docker:
-    """The Docker Engine of a connected machine. Nothing is sent before the first call."""
-    return Docker(remote)
+def docker_over(remote: Remote, *, read_seconds: float = 30.0, change_seconds: float = 60.0) -> Docker:
+    """The Docker Engine of a connected machine. Nothing is sent before the first call. A read is given up after
+    `read_seconds`, a change after `change_seconds`; pull, load and wait have limits of their own."""
+    return Docker(remote, read_seconds, change_seconds)
 
 
 class Docker:
@@ -38,8 +37,10 @@ class Docker:
     DockerOutcomeUnknown for a change that got no answer; Unreachable when the SSH connection is gone.
     """
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: Remote, read_seconds: float, change_seconds: float) -> None:
         self._remote = remote
+        self._read_seconds = read_seconds
+        self._change_seconds = change_seconds
         self._socket = DockerSocket(remote)
         self._prefix: str | None = None
 
@@ -62,29 +63,27 @@ class Docker:
 
     def create(self, name: str, body: Mapping[str, Any]) -> str:
         """Post the body as it is; the id. DockerConflict when the name is taken, DockerNotFound without the image."""
-        answer = self._send(
-            "POST", "/containers/create", query={"name": name}, body=_json(body), what=f"create {name}", seconds=_CHANGE
-        )
+        answer = self._send("POST", "/containers/create", query={"name": name}, body=_json(body), what=f"create {name}")
         return str(self._object(answer, f"create {name}")["Id"])
 
     def start(self, name: str) -> None:
         """A running container stays as it is."""
-        self._send("POST", f"/containers/{_segment(name)}/start", what=f"start {name}", seconds=_CHANGE)
+        self._send("POST", f"/containers/{_segment(name)}/start", what=f"start {name}")
 
     def stop(self, name: str, *, grace: int = 5) -> None:
         """SIGTERM, then SIGKILL after `grace` seconds; a stopped container stays as it is."""
         path = f"/containers/{_segment(name)}/stop"
-        self._send("POST", path, query={"t": grace}, what=f"stop {name}", seconds=_CHANGE + grace)
+        self._send("POST", path, query={"t": grace}, what=f"stop {name}", seconds=self._change_seconds + grace)
 
     def rename(self, name: str, new_name: str) -> None:
         path = f"/containers/{_segment(name)}/rename"
-        self._send("POST", path, query={"name": new_name}, what=f"rename {name}", seconds=_CHANGE)
+        self._send("POST", path, query={"name": new_name}, what=f"rename {name}")
 
     def remove(self, name: str, *, force: bool = False, volumes: bool = False) -> None:
         """A container that is gone already is fine."""
         query = {"force": int(force), "v": int(volumes)}
         try:
-            self._send("DELETE", f"/containers/{_segment(name)}", query=query, what=f"remove {name}", seconds=_CHANGE)
+            self._send("DELETE", f"/containers/{_segment(name)}", query=query, what=f"remove {name}")
         except DockerNotFound:
             return
 
@@ -119,7 +118,13 @@ class Docker:
         """Images from a `docker save` archive."""
         headers = {"Content-Type": "application/x-tar"}
         answer = self._send(
-            "POST", "/images/load", query={"quiet": 1}, body=tar, headers=headers, what="load images", seconds=_LOAD
+            "POST",
+            "/images/load",
+            query={"quiet": 1},
+            body=tar,
+            headers=headers,
+            what="load images",
+            seconds=_LOAD_SECONDS,
         )
         self._check_stream(answer, "load images")
 
@@ -143,18 +148,19 @@ class Docker:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         what: str = "",
-        seconds: float = _READ,
+        seconds: float | None = None,
         changes: bool | None = None,
         versioned: bool = True,
     ) -> Answer:
         what = what or path.strip("/_")
+        changes = method != "GET" if changes is None else changes
+        seconds = seconds or (self._change_seconds if changes else self._read_seconds)
         url = (self._api() if versioned else "") + path + (f"?{urlencode(query)}" if query else "")
         stream = self._socket.open()
         try:
             answer = ask(stream, method, url, body=body, headers=_headers(body, headers), timeout=seconds)
         except (OSError, http.client.HTTPException, AnswerTooLarge) as error:
-            changed = method != "GET" if changes is None else changes
-            raise self._no_answer(what, seconds, error, changed) from error
+            raise self._no_answer(what, seconds, error, changes) from error
         if answer.status >= 300 and answer.status != _ALREADY_SO:
             raise self._refusal(answer, what)
         return answer
