@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
+import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from autorke.credentials.errors import KubeconfigRefused
 
 # These would make this host run a command, or read one of its files, whenever somebody uses the cluster.
 COMMANDS = ("exec", "auth-provider")
 PATHS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+# Only the armour is read: rke's CA has the serial number 0, which X.509 libraries refuse (rke.md §13).
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def _refuse(zh: str, en: str) -> KubeconfigRefused:
@@ -60,11 +62,14 @@ def _ca_digest(cluster: dict[str, Any]) -> str | None:
     pem = _pem(cluster, "certificate-authority-data")
     if pem is None:
         return None
+    found = _CERTIFICATE.search(pem)
     try:
-        first = x509.load_pem_x509_certificates(pem)[0]
-    except ValueError as error:
-        raise _refuse("certificate-authority-data 不是证书", "certificate-authority-data is no certificate") from error
-    return hashlib.sha256(first.public_bytes(Encoding.DER)).hexdigest()
+        der = ssl.PEM_cert_to_DER_cert(found[0].decode()) if found else b""
+    except ValueError:
+        der = b""
+    if not der.startswith(b"\x30"):
+        raise _refuse("certificate-authority-data 不是证书", "certificate-authority-data is no certificate")
+    return hashlib.sha256(der).hexdigest()
 
 
 def inspect(text: str) -> dict[str, Any]:
