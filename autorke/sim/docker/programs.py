@@ -7,7 +7,6 @@ see: files written, ports opened, exit codes, log lines.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -34,8 +33,8 @@ PORTS = {
 def service(found: Container) -> str:
     """Which program a container runs: by its command line, not by its name."""
     argv = found.argv
-    if argv[:1] == ["/opt/rke-tools/entrypoint.sh"] and len(argv) > 1:
-        return argv[1]
+    if argv[:1] in (["/opt/rke-tools/entrypoint.sh"], ["/docker-entrypoint.sh"]) and len(argv) > 1:
+        argv = argv[1:]
     return argv[0].rpartition("/")[2] if argv else ""
 
 
@@ -74,7 +73,7 @@ def _service(host: Host, found: Container, name: str) -> Outcome:
     needed = {"kubelet": ("kube-ca.pem", "kubecfg-kube-node.yaml"), "kube-proxy": ("kubecfg-kube-proxy.yaml",)}.get(
         name, ()
     )
-    prefix = _certificate_dir(found)
+    prefix = _host_path(found, SSL)
     for file in needed:
         if host.files.read(f"{prefix}/{file}") is None:
             return Outcome(1, stderr=f"open {SSL}/{file}: no such file or directory")
@@ -85,19 +84,19 @@ def _service(host: Host, found: Container, name: str) -> Outcome:
     return Outcome(stdout=f"{name} started")
 
 
-def _certificate_dir(found: Container) -> str:
-    """Host side of /etc/kubernetes (moved by `prefix_path`), plus ssl."""
+def _host_path(found: Container, path: str) -> str:
+    """Where a path inside a container lies on the machine, by its binds (`prefix_path` moves /etc/kubernetes)."""
     for bind in found.host_config.get("Binds") or []:
         source, target, *_ = bind.split(":")
-        if target.rstrip("/") == "/etc/kubernetes":
-            return str(source.rstrip("/") + "/ssl")
-    return SSL
+        if f"{path}/".startswith(target.rstrip("/") + "/"):
+            return str(source.rstrip("/") + path[len(target.rstrip("/")) :])
+    return path
 
 
 def _cert_deployer(host: Host, found: Container) -> Outcome:
     env = dict(entry.split("=", 1) for entry in found.env if "=" in entry)
     force = env.get("FORCE_DEPLOY") == "true"
-    folder = _certificate_dir(found)
+    folder = _host_path(found, SSL)
 
     def deploy() -> None:
         for key, value in env.items():
@@ -112,19 +111,28 @@ def _cert_deployer(host: Host, found: Container) -> Outcome:
 
 
 def _file_writer(host: Host, found: Container, text: str) -> Outcome | None:
+    """`file-deployer`: moves FILE_DEPLOY into place, or removes the file."""
+    gone = re.fullmatch(r"rm -f (/\S+)", text.strip())
+    if gone is not None:
+        return Outcome(0, effect=lambda: _void(host.files.remove(_host_path(found, gone[1]))))
     target = re.search(r"mv \S+ (/\S+)", text)
     content = next((entry.partition("=")[2] for entry in found.env if entry.startswith("FILE_DEPLOY=")), None)
     if target is None or content is None:
         return None
     data = (content + "\n").encode()
-    return Outcome(0, effect=lambda: host.files.write(target.group(1), data))
+    return Outcome(0, effect=lambda: host.files.write(_host_path(found, target[1]), data))
 
 
-def _cleaner(host: Host, text: str) -> Outcome | None:
-    words = shlex.split(text)
+def _void(_value: object) -> None:
+    return None
+
+
+def _cleaner(host: Host, found: Container, text: str) -> Outcome | None:
+    """`kube-cleaner`: empties directories."""
+    words = text.split()
     if words[:1] != ["find"] or "-mindepth" not in words or "-delete" not in words:
         return None
-    folders = [word for word in words[1 : words.index("-mindepth")] if word.startswith("/")]
+    folders = [_host_path(found, word) for word in words[1 : words.index("-mindepth")] if word.startswith("/")]
 
     def clean() -> None:
         for folder in folders:
@@ -133,7 +141,7 @@ def _cleaner(host: Host, text: str) -> Outcome | None:
     return Outcome(0, seconds=0.05, effect=clean)
 
 
-def _log_linker(host: Host, text: str) -> Outcome | None:
+def _log_linker(host: Host, _found: Container, text: str) -> Outcome | None:
     links = re.findall(r"ln -s[fn]* (\S+) (\S+?)(?:;|$|\s)", text)
     if not links:
         return None
@@ -143,6 +151,19 @@ def _log_linker(host: Host, text: str) -> Outcome | None:
             host.files.link(target, source)
 
     return Outcome(0, effect=link)
+
+
+def _reader(host: Host, found: Container, text: str) -> Outcome | None:
+    """A loop that prints named files of one directory, each after a line that names it."""
+    form = re.fullmatch(r'cd (/\S+) && for f in "\$@"; do echo "(\S+ )\$f"; cat "\$f"; done', text)
+    if form is None:
+        return None
+    names = found.argv[found.argv.index("-c") + 3 :]
+    said = []
+    for name in names:
+        data = host.files.read(f"{_host_path(found, form[1])}/{name}")
+        said.append(f"{form[2]}{name}\n" + (data or b"").decode(errors="replace"))
+    return Outcome(0, stdout="\n".join(said))
 
 
 def _port_check(host: Host, found: Container) -> Outcome:
@@ -158,7 +179,8 @@ def _shell(host: Host, found: Container) -> Outcome:
     text = argv[argv.index("-c") + 1] if "-c" in argv[:-1] else ""
     if "nc " in text and " -z " in text:
         return _port_check(host, found)
-    for outcome in (_file_writer(host, found, text), _cleaner(host, text), _log_linker(host, text)):
+    for form in (_file_writer, _cleaner, _log_linker, _reader):
+        outcome = form(host, found, text)
         if outcome is not None:
             return outcome
     ran = script.interpret(text)

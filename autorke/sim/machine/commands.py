@@ -113,9 +113,12 @@ def _may_read(run: Run, path: str) -> bool:
 
 def _test(run: Run) -> Result | None:
     args = [word for word in run.args if word != "]"]
-    if len(args) != 2 or args[0] not in {"-e", "-f", "-d", "-r", "-s"}:
+    if len(args) != 2 or args[0] not in {"-e", "-f", "-d", "-r", "-s", "-L"}:
         return None
     kind, path = args
+    if kind == "-L":
+        file = run.host.files.get(path)
+        return Result(0 if file is not None and file.target is not None else 1)
     data = run.host.read(path)
     folder = run.host.files.is_dir(path)
     there = {"-d": folder, "-f": data is not None, "-s": bool(data)}.get(kind, folder or data is not None)
