@@ -11,6 +11,10 @@ from fastapi import APIRouter, FastAPI
 from autorke.core import crypto
 from autorke.core.settings import get_settings
 from autorke.credentials import routes as credentials_routes
+from autorke.flows.wiring import wire
+from autorke.tickets import admin_routes as ticket_admin_routes
+from autorke.tickets import routes as tickets_routes
+from autorke.tickets import stream_routes
 from autorke.users import admin_routes
 from autorke.users import routes as users_routes
 from autorke.web import health, openapi, problems, sse
@@ -23,6 +27,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     users_routes.router,
     admin_routes.router,
     credentials_routes.router,
+    tickets_routes.router,
+    stream_routes.router,
+    ticket_admin_routes.router,
 )
 
 
@@ -36,9 +43,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def create_app() -> FastAPI:
     """The ASGI application: `uvicorn --factory autorke.app:create_app`."""
+    wire()
     settings = get_settings()
-    app = FastAPI(title="AutoRke", version=version("autorke"), lifespan=_lifespan, docs_url=None, redoc_url=None,
-                  openapi_url="/api/v1/openapi.json", description=openapi.DESCRIPTION)  # fmt: skip
+    app = FastAPI(
+        title="AutoRke",
+        version=version("autorke"),
+        description=openapi.DESCRIPTION,
+        lifespan=_lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # both pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.state.wakeups = sse.Wakeups()
     app.add_middleware(BodyGuard, limit=settings.body_limit)
     app.add_middleware(RequestContext, https=settings.cookie_secure)

@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event, func, text
 
 from autorke.app import create_app
+from autorke.clusters.models import Cluster
 from autorke.core import crypto, db
 from autorke.core.ids import new_id
 from autorke.core.settings import get_settings
@@ -55,6 +56,15 @@ class Api:
             session.flush()
             session.add_all(RoleBinding(user_id=user.id, role=role, cluster_id=cluster_id) for role in roles)
             return user.id
+
+    def cluster(self, name: str = "north") -> UUID:
+        """A cluster to bind roles to."""
+        with db.transaction() as session:
+            values = {"name": name, "kubernetes_version": "v1.24.17", "api_url": f"https://{name}:6443"}
+            row = Cluster(**values, ca_fingerprint=f"ca of {name}")
+            session.add(row)
+            session.flush()
+            return row.id
 
     def token(self, user_id: UUID, *, scopes: list[str] | None = None) -> str:
         """An API token of the user."""

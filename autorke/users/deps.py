@@ -1,4 +1,4 @@
-"""Who is calling: `CurrentActor` for any signed-in caller, `allowed(permission)` for one who holds it somewhere.
+"""Who is calling: `CurrentActor` for any signed-in caller, `allowed(permission)` for one who holds it.
 
     @router.get("/machines")
     def list_machines(actor: Annotated[Actor, allowed("machine:read")], session: SessionDep) -> …:
@@ -65,14 +65,15 @@ def current_actor(
 CurrentActor = Annotated[Actor, Depends(current_actor)]
 
 
-def allowed(permission: Permission) -> Any:
+def allowed(permission: Permission, *, everywhere: bool = False) -> Any:
     """A dependency on a caller who holds the permission on some cluster at least. Raises Unauthenticated, Forbidden.
 
-    What it is held on is for the service: `actor.require(permission, cluster_id)` or `access.scope(...)`.
+    On which cluster is for the service to ask: `actor.require(permission, cluster_id)`, or `access.scope(...)` in SQL.
+    `everywhere` is for what belongs to no cluster (people, credentials, settings): it takes a role on all clusters.
     """
 
     def check(actor: CurrentActor) -> Actor:
-        if not actor.anywhere(permission):
+        if not (actor.may(permission) if everywhere else actor.anywhere(permission)):
             raise Forbidden(permission=permission)
         return actor
 

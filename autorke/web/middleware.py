@@ -38,8 +38,13 @@ def _request_id(scope: Scope) -> str:
     return str(new_id())
 
 
+def _path(scope: Scope) -> str:
+    """The route's template: paths and queries themselves may hold one-time tokens."""
+    return getattr(scope.get("route"), "path", "(no route)")
+
+
 class RequestContext:
-    """Pure ASGI, so that streams pass through unbuffered. Paths are logged without their query: it may hold a code."""
+    """Pure ASGI, so that streams pass through unbuffered."""
 
     def __init__(self, app: ASGIApp, *, https: bool = False) -> None:
         self.app = app
@@ -71,12 +76,12 @@ class RequestContext:
         try:
             await self.app(scope, receive, send_marked)
         except Exception:
-            log.exception("unexpected error", extra={"method": scope["method"], "path": scope["path"]})
+            log.exception("unexpected error", extra={"method": scope["method"], "path": _path(scope)})
             if status:
                 raise  # half an answer is on the wire: only cutting the connection is honest
             await problems.response(scope, AutoRkeError())(scope, receive, send_marked)
         finally:
             millis = round((time.monotonic() - started) * 1000)
-            fields = {"method": scope["method"], "path": scope["path"], "status": status, "ms": millis}
+            fields = {"method": scope["method"], "path": _path(scope), "status": status, "ms": millis}
             log.info("request", extra=fields)
             context.reset(token)

@@ -21,7 +21,8 @@ from typing import Any
 import anyio
 import anyio.to_thread
 from fastapi import Request
-from fastapi.sse import EventSourceResponse, format_sse_event
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -42,6 +43,13 @@ READ_THREADS = 4
 Event = tuple[str, str, Any]
 """(id to resume behind, event name, JSON-ready data)."""
 ReadSince = Callable[[str | None], Sequence[Event]]
+
+
+class EventStream(StreamingResponse):
+    """Name it as `response_class` of a stream route. FastAPI's own class is for routes that are generators: those are
+    entered only when the status has been sent, too late for a 403."""
+
+    media_type = "text/event-stream"
 
 
 class Wakeups:
@@ -114,9 +122,11 @@ class Wakeups:
 
     async def _forward(self, subscription: Any) -> None:
         while True:
-            message = await subscription.get_message(ignore_subscribe_messages=True, timeout=HEARTBEAT)
+            message = await subscription.get_message(timeout=HEARTBEAT)
             if message is None:
                 await subscription.ping()
+                continue
+            if message["type"] != "pmessage":  # the answer to subscribe or ping
                 continue
             channel = message["channel"].decode(errors="replace").removeprefix(PREFIX)
             for flag in self._flags.get(channel, ()):
@@ -162,7 +172,7 @@ async def _guarded(request: Request, channel: str, read_since: ReadSince, cursor
         yield format_sse_event(data_str=json.dumps(told, ensure_ascii=False), event="problem")
 
 
-def stream(request: Request, channel: str, read_since: ReadSince, cursor: str | None) -> EventSourceResponse:
+def stream(request: Request, channel: str, read_since: ReadSince, cursor: str | None) -> EventStream:
     """Events of `channel` behind `cursor` (Last-Event-ID wins over it). Return it from an `async def` route.
 
     Each event goes out as `id`, `event`, `data`; a comment every 15 s keeps proxies from closing the connection.
@@ -171,7 +181,7 @@ def stream(request: Request, channel: str, read_since: ReadSince, cursor: str | 
     if request.app.state.wakeups.count >= MAX_STREAMS:
         raise TooManyStreams(limit=MAX_STREAMS)
     resume = request.headers.get("last-event-id") or cursor
-    return EventSourceResponse(
+    return EventStream(
         _guarded(request, channel, read_since, resume),
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )

@@ -25,9 +25,12 @@ def test_a_harmless_request_id_is_kept(api: Api, given: str, kept: bool) -> None
     assert (answer.headers["x-request-id"] == given) is kept
 
 
-def test_the_log_line_has_no_query(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_line_names_the_route_and_neither_query_nor_path(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="autorke"):
         api.anonymous.get(f"{V1}/health?code=hunter2")
-    [line] = [vars(record) for record in caplog.records if record.message == "request"]
-    assert (line["path"], line["status"]) == (f"{V1}/health", 200)
+        api.anonymous.post(f"{V1}/callbacks/hunter2")
+        api.anonymous.post(f"{V1}/callbacks/hunter2/")
+    lines = [vars(record) for record in caplog.records if record.message == "request"]
+    assert [line["path"] for line in lines] == ["/health", "/callbacks/{token}", "(no route)"]
+    assert [line["status"] for line in lines][::2] == [200, 404]
     assert not any("hunter2" in str(vars(record)) for record in caplog.records if record.name.startswith("autorke"))

@@ -1,0 +1,252 @@
+"""Event streams: wake-ups through a real broker, resume, rotation, refusals in mid-stream, shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from autorke.core import events
+from autorke.core.errors import Forbidden
+from autorke.core.settings import get_settings
+from autorke.web import sse
+from autorke.web.errors import TooManyStreams
+
+Rows = list[tuple[str, str, Any]]
+
+
+class Book:
+    """What a slice's table would hold, with the reading function of a route."""
+
+    def __init__(self, *texts: str) -> None:
+        self.rows: Rows = [(str(number), "note", {"text": text}) for number, text in enumerate(texts, 1)]
+        self.reads = 0
+        self.allowed = True
+
+    def add(self, text: str) -> None:
+        self.rows.append((str(len(self.rows) + 1), "note", {"text": text}))
+
+    def since(self, cursor: str | None) -> Rows:
+        self.reads += 1
+        if not self.allowed:
+            raise Forbidden(permission="ticket:read")
+        return self.rows[int(cursor or 0) :][:2]
+
+
+def _request(wakeups: sse.Wakeups, **headers: str) -> Request:
+    app = Starlette()
+    app.state.wakeups = wakeups
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request(
+        {"type": "http", "app": app, "headers": raw, "method": "GET", "path": "/", "state": {"request_id": "r"}}
+    )
+
+
+def _parse(part: bytes) -> dict[str, str]:
+    lines = [line.partition(": ") for line in part.decode().strip().split("\n")]
+    return {name or "comment": value for name, _, value in lines}
+
+
+@contextlib.asynccontextmanager
+async def _started() -> AsyncIterator[sse.Wakeups]:
+    wakeups = sse.Wakeups()
+    wakeups.start()
+    try:
+        yield wakeups
+    finally:
+        await wakeups.stop()
+
+
+def _events(wakeups: sse.Wakeups, book: Book, cursor: str | None = None, **headers: str) -> AsyncIterator[Any]:
+    return aiter(sse.stream(_request(wakeups, **headers), "book", book.since, cursor).body_iterator)
+
+
+async def _until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_everything_behind_the_cursor_comes_in_order_with_ids() -> None:
+    async def scenario() -> None:
+        async with _started() as wakeups:
+            stream = _events(wakeups, Book("a", "b", "c"), cursor="1")
+            first, second = _parse(await anext(stream)), _parse(await anext(stream))
+            assert (first["id"], first["event"], json.loads(first["data"])) == ("2", "note", {"text": "b"})
+            assert second["id"] == "3"
+
+    asyncio.run(scenario())
+
+
+def test_last_event_id_wins_over_the_cursor() -> None:
+    async def scenario() -> None:
+        async with _started() as wakeups:
+            stream = _events(wakeups, Book("a", "b", "c"), cursor="0", last_event_id="2")
+            assert _parse(await anext(stream))["id"] == "3"
+
+    asyncio.run(scenario())
+
+
+def test_a_wake_up_through_the_broker_brings_the_row_at_once(configured_redis: str) -> None:
+    async def scenario() -> float:
+        async with _started() as wakeups:
+            await _until(lambda: wakeups.connected)
+            book = Book()
+            stream = _events(wakeups, book)
+            assert _parse(await anext(stream)) == {"comment": "alive"}
+            waiting = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0.2)
+            reads = book.reads
+            book.add("a")
+            started = time.monotonic()
+            await asyncio.to_thread(events.publish, "other", "x")
+            await asyncio.sleep(0.1)
+            assert book.reads == reads, "a wake-up of another channel is not ours"
+            await asyncio.to_thread(events.publish, "book", "x")
+            assert _parse(await waiting)["id"] == "1"
+            return time.monotonic() - started
+
+    assert asyncio.run(scenario()) < 0.8, "faster than polling"
+
+
+def test_many_streams_share_one_subscription(configured_redis: str) -> None:
+    async def scenario() -> None:
+        async with _started() as wakeups:
+            await _until(lambda: wakeups.connected)
+            book = Book()
+            streams = [_events(wakeups, book) for _ in range(20)]
+            for stream in streams:
+                await anext(stream)
+            waiting = [asyncio.ensure_future(anext(stream)) for stream in streams]
+            await asyncio.sleep(0.2)
+            clients = await asyncio.to_thread(lambda: events.client().client_list(_type="pubsub"))  # type: ignore[union-attr]
+            assert len(clients) == 1
+            book.add("a")
+            await asyncio.to_thread(events.publish, "book", "x")
+            assert {_parse(part)["id"] for part in await asyncio.gather(*waiting)} == {"1"}
+
+    asyncio.run(scenario())
+
+
+def test_without_a_broker_rows_come_by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTORKE_REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(sse, "POLL_WITHOUT_BROKER", 0.05)
+    get_settings.cache_clear()
+
+    async def scenario() -> None:
+        async with _started() as wakeups:
+            book = Book()
+            stream = _events(wakeups, book)
+            await anext(stream)
+            asyncio.get_running_loop().call_later(0.1, book.add, "a")
+            async with asyncio.timeout(2):
+                assert _parse(await anext(stream))["id"] == "1"
+            assert not wakeups.connected
+
+    asyncio.run(scenario())
+    get_settings.cache_clear()
+
+
+def test_a_broker_that_comes_back_is_used_again(configured_redis: str) -> None:
+    async def scenario() -> None:
+        async with _started() as wakeups:
+            await _until(lambda: wakeups.connected)
+            await asyncio.to_thread(lambda: events.client().client_kill_filter(_type="pubsub"))  # type: ignore[union-attr]
+            await _until(lambda: not wakeups.connected)
+            await _until(lambda: wakeups.connected)
+
+    asyncio.run(scenario())
+
+
+def test_a_quiet_stream_sends_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(sse, "POLL_WITHOUT_BROKER", 0.02)
+
+    async def scenario() -> None:
+        async with _started() as wakeups:
+            stream = _events(wakeups, Book())
+            assert [await anext(stream) for _ in range(3)] == [b": alive\n\n"] * 3
+
+    asyncio.run(scenario())
+
+
+def test_the_connection_is_rotated_so_that_the_caller_is_authorised_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "ROTATE", 0.2)
+    monkeypatch.setattr(sse, "POLL_WITHOUT_BROKER", 0.02)
+
+    async def scenario() -> None:
+        async with _started() as wakeups, asyncio.timeout(3):
+            assert [part async for part in _events(wakeups, Book())] == [b": alive\n\n"]
+            assert wakeups.count == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_who_loses_the_right_is_told_and_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "POLL_WITHOUT_BROKER", 0.02)
+
+    async def scenario() -> None:
+        async with _started() as wakeups:
+            book = Book("a")
+            stream = _events(wakeups, book)
+            await anext(stream)
+            book.allowed = False
+            told = _parse(await anext(stream))
+            while "comment" in told:
+                told = _parse(await anext(stream))
+            assert told["event"] == "problem"
+            assert json.loads(told["data"])["code"] == "forbidden"
+            with pytest.raises(StopAsyncIteration):
+                await anext(stream)
+
+    asyncio.run(scenario())
+
+
+def test_shutdown_ends_open_streams_at_once() -> None:
+    async def scenario() -> float:
+        wakeups = sse.Wakeups()
+        wakeups.start()
+        stream = _events(wakeups, Book())
+        await anext(stream)
+        waiting = asyncio.ensure_future(anext(stream, None))
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+        await wakeups.stop()
+        assert await waiting is None
+        return time.monotonic() - started
+
+    assert asyncio.run(scenario()) < 0.5
+
+
+def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_STREAMS", 1)
+
+    async def scenario() -> None:
+        async with _started() as wakeups:
+            open_one = _events(wakeups, Book("a"))
+            await anext(open_one)
+            with pytest.raises(TooManyStreams):
+                sse.stream(_request(wakeups), "book", Book().since, None)
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_client_is_not_queued_for() -> None:
+    """Only two rows are read ahead, however many there are: the rest stays in the database."""
+
+    async def scenario() -> None:
+        async with _started() as wakeups:
+            book = Book(*"abcdefgh")
+            stream = _events(wakeups, book)
+            await anext(stream)
+            await asyncio.sleep(0.1)
+            assert book.reads == 1
+
+    asyncio.run(scenario())
