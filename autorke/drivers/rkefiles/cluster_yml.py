@@ -21,6 +21,7 @@ _BOOL_WORDS = {
 }
 _INT = re.compile(r"[-+]?\d[\d_]*\Z")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?\Z")
+_QUOTED = ("'", '"', "|", ">")
 _NULL_TAG = "tag:yaml.org,2002:null"
 _NAMES = {
     Kind.TEXT: ("文本", "text"),
@@ -134,7 +135,7 @@ def _unknown(key: str, kind: dict[str, Any], where: str) -> UnknownKey:
 
 def _scalar(node: yaml.ScalarNode, kind: Kind, path: str) -> Any:
     text = str(node.value)
-    plain = node.style is None
+    plain = node.style not in _QUOTED
     if kind is Kind.TEXT:
         return text
     if kind is Kind.BOOL and plain and text.lower() in _BOOL_WORDS:

@@ -82,12 +82,12 @@ def _lines(text: str) -> list[str]:
 def _into_block(text: str, listed: yaml.SequenceNode, entries: Sequence[Mapping[str, Any]]) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     lines = _lines(text)
-    if lines and not lines[-1].endswith(("\n", "\r")):
-        lines[-1] += newline
     dash = listed.start_mark.column
     gap = listed.value[-1].start_mark.column - dash
     at = _end_line(lines, listed.value[-1], dash)
     style = _Style(dash=dash, gap=gap if gap > 0 else 2, flow_roles=_flow_roles(listed), offset=_list_offset(listed))
+    if at == len(lines) and not lines[-1].endswith(("\n", "\r")):
+        lines[-1] += newline
     new = [f"{line}{newline}" for entry in entries for line in style.item(entry)]
     return "".join([*lines[:at], *new, *lines[at:]])
 

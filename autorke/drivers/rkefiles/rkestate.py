@@ -219,9 +219,13 @@ def _listed(addresses: Iterable[str]) -> str:
 
 
 def check_settled(state: RkeState) -> None:
-    """desiredState and currentState agree: no earlier run stopped half-way. Raises ChangePending naming the fields."""
+    """desiredState and currentState agree: no earlier run stopped half-way. Raises ChangePending naming the fields.
+
+    The upgrade strategy does not count: it says how to change things, and rke fills it in on its way.
+    """
     desired, current = state.desired_config, state.current_config
-    differing = [key for key in sorted({*desired, *current}) if _settled(desired, key) != _settled(current, key)]
+    keys = sorted({*desired, *current} - {"upgradeStrategy"})
+    differing = [key for key in keys if _settled(desired, key) != _settled(current, key)]
     if differing:
         raise ChangePending(field="desiredState.rkeConfig", fields=", ".join(differing))
 
