@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from autorke.sim.docker.engine import Container, EngineError, Outcome, published
-
 from autorke.sim.machine import script
 
 if TYPE_CHECKING:

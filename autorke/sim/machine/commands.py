@@ -63,7 +63,7 @@ def _sh(run: Run) -> Result | None:
     if rest[:1] == ["write_file"] and "mktemp" in text:
         return _write_file(run, *rest[1:5])
     ran = script.interpret(text)
-    return ran and Result(ran.code, ran.stdout, ran.stderr, ran.seconds)
+    return Result(ran.code, ran.stdout, ran.stderr, ran.seconds) if ran else None
 
 
 def _write_file(run: Run, path: str, folder: str, mode: str, size: str) -> Result:

@@ -24,7 +24,7 @@ def stream(host: Host, address: str, port: int) -> Any:
     local = address in {"127.0.0.1", "localhost"}
     target = host if local else host.world.by_address.get(address)
     if target is None:
-        return False
+        return _silent
     if port == host.world.ssh_port:
         return _splice(target.address, port) if local else True
     if port == API_PORT:

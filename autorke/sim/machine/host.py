@@ -19,6 +19,7 @@ from autorke.sim.machine.files import FileTree
 if TYPE_CHECKING:
     from autorke.sim.world import World
 
+REGISTRY_PORT = 443
 CHANGES_STATE = {"create", "start", "die", "stop", "kill", "restart", "rename", "destroy"}
 
 
@@ -103,6 +104,8 @@ class Host:
             return False
         if address in {"127.0.0.1", "localhost", self.address}:
             return self.listens(port)
+        if port == REGISTRY_PORT and any(char.isalpha() for char in address):
+            return self.facts.docker.registry == "ok"
         other = self.world.by_address.get(address)
         return other is not None and other.listens(port)
 
