@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +13,7 @@ from sqlalchemy.orm import Session
 from autorke.core import names
 from autorke.core.db import db_now
 from autorke.core.errors import InvalidTransition, NotFound
+from autorke.drivers.ssh import fingerprint
 from autorke.machines.errors import (
     BadBastion,
     BadHostKey,
@@ -34,6 +33,7 @@ __all__ = [
     "create",
     "detach",
     "find_many",
+    "fingerprint",
     "get",
     "get_many",
     "list_page",
@@ -158,12 +158,6 @@ def parse_host_key(text: str) -> str:
         raise BadHostKey(field="host_key") from error
 
 
-def fingerprint(host_key: str) -> str:
-    """`SHA256:…` as ssh prints it."""
-    digest = hashlib.sha256(base64.b64decode(host_key.split()[1])).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
-
-
 def pin_host_key(
     session: Session, machine_id: UUID, *, host_key: str, pinned_by: str, replace: bool = False
 ) -> Machine:
@@ -273,16 +267,25 @@ def attach(
     return taken
 
 
-def detach(session: Session, *, ids: Sequence[UUID], cluster_id: UUID) -> list[Machine]:
-    """Machines leave their cluster and are free. Raises MachinesUnavailable for one that does not serve it."""
+def detach(
+    session: Session,
+    *,
+    ids: Sequence[UUID],
+    cluster_id: UUID,
+    to: MachineState = MachineState.FREE,
+    reason: str = "",
+) -> list[Machine]:
+    """Machines leave their cluster, free or faulty. Raises MachinesUnavailable for one that does not serve it."""
+    if to.value not in ALLOWED[IN_CLUSTER]:
+        raise InvalidTransition(field="state", what="machine", state=IN_CLUSTER, action=f"become {to.value}")
     values = {
-        "state": FREE,
+        "state": to.value,
         "cluster_id": None,
         "cluster_name": "",
         "node_name": "",
         "node_address": "",
         "node_roles": "",
-        "state_reason": "",
+        "state_reason": reason,
     }
     return _take(session, ids, (Machine.state == IN_CLUSTER) & (Machine.cluster_id == cluster_id), values)
 
