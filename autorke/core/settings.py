@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     cookie_secure: bool = Field(False, description="Set the Secure flag on session cookies (behind TLS: yes)")
     launcher_socket: Path | None = Field(None, description="This host's launcher; unset = spawn directly")
     run_dir: Path = Field(Path("/dev/shm"), description="tmpfs for per-attempt private files")  # noqa: S108
+    package_sources: dict[str, str] = Field(
+        default_factory=dict, description="JSON: variables of the init roles such as autorke_apt_docker_url (air gap)"
+    )
     environment: str = Field("production", description="Shown in logs and on the overview page")
 
 

@@ -173,12 +173,20 @@ def _run(held: Claim, loaded: Loaded, ctx: Context) -> None:
     if loaded.step.unit is Unit.TICKET:
         execute.run_whole(ctx, loaded.step, held)
     else:
-        given = getattr(ctx.params, "batches", None)
-        execute.NodeRun(ctx, loaded.step, held, given.value() if given else execute.Batches()).run()
+        execute.NodeRun(ctx, loaded.step, held, _batches(loaded, ctx)).run()
     result = ctx.secrets.mask_json(ctx.result) if ctx.result is not None else None
     ctx.writer.flush()
     cancelled = ctx.cancelled
     _finish(lambda session: lifecycle.finish_run(session, held, result, cancelled=cancelled))
+
+
+def _batches(loaded: Loaded, ctx: Context) -> execute.Batches:
+    """The ticket's batch plan, or all nodes at once where the step says so."""
+    count = len(ctx.nodes)
+    if loaded.step.together:
+        return execute.Batches(canary=0, size=count, budget=count)
+    given = getattr(ctx.params, "batches", None)
+    return given.value() if given else execute.Batches()
 
 
 def _finish(end: Callable[[Session], None]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -12,13 +13,16 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from autorke.core import crypto
+from autorke.core.db import transaction
+from autorke.core.ids import new_id
 from autorke.core.redact import Secrets
 from autorke.workflow.attempts import Claim
 from autorke.workflow.definition import Effect, Flow, Node, Step, find_handler
 from autorke.workflow.engine import nodes_of
 from autorke.workflow.locks import fence_of
 from autorke.workflow.logstore import LogWriter
-from autorke.workflow.models import Attempt, NodeResult, PlanRow, StepRow, Ticket, TicketNode
+from autorke.workflow.models import Attempt, KeptSecret, NodeResult, PlanRow, StepRow, Ticket, TicketNode
 from autorke.workflow.states import NodeState, Purpose
 
 
@@ -46,6 +50,8 @@ class Context:
     """The approved plan's body, `{}` while planning."""
     earlier: Mapping[str, Mapping[str, Any]]
     """Results of earlier steps: `{step key: {"result": …, "nodes": {node id: evidence}}}`."""
+    begun: Mapping[str, frozenset[str]]
+    """Nodes by step key on which an earlier attempt of this ticket has begun."""
     fence: int
     run_dir: Path
     secrets: Secrets
@@ -64,6 +70,23 @@ class Context:
         """`drivers.base.Emit`: a driver's line, told to the node of that name."""
         by_name = {node.name: node.id for node in self.all_nodes}
         self.writer.line(by_name.get(name), text)
+
+    def begun_before(self, step_key: str) -> frozenset[str]:
+        """Nodes on which that step has begun before: what it left there is ours."""
+        return self.begun.get(step_key, frozenset())
+
+    def kept_secret(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A JSON secret that is made once per ticket and found again by a retry; sealed in the database."""
+        with transaction() as session:
+            query = select(KeptSecret).where(KeptSecret.ticket_id == self.ticket_id, KeptSecret.key == key)
+            row = session.execute(query).scalar_one_or_none()
+            if row is not None:
+                found: dict[str, Any] = json.loads(crypto.unseal(row.envelope, object_id=row.id, version=1))
+                return found
+            value, row_id = make(), new_id()
+            envelope = crypto.seal(json.dumps(value).encode(), object_id=row_id, version=1)
+            session.add(KeptSecret(id=row_id, ticket_id=self.ticket_id, key=key, envelope=envelope))
+            return value
 
     @property
     def cancelled(self) -> bool:
@@ -113,6 +136,7 @@ def make_context(session: Session, loaded: Loaded, *, run_dir: Path, secrets: Se
         all_nodes=everyone,
         plan=loaded.plan.body["plan"] if loaded.plan else {},
         earlier=_earlier(session, ticket, row),
+        begun=_begun(session, ticket),
         fence=fence_of(session, ticket.id),
         run_dir=run_dir,
         secrets=secrets,
@@ -131,3 +155,15 @@ def _earlier(session: Session, ticket: Ticket, row: StepRow) -> dict[str, dict[s
         evidence = {row.node_id: row.evidence for row in session.execute(query)}
         found[step.key] = {"result": step.result or {}, "nodes": evidence}
     return found
+
+
+def _begun(session: Session, ticket: Ticket) -> dict[str, frozenset[str]]:
+    query = (
+        select(StepRow.key, NodeResult.node_id)
+        .join(StepRow, StepRow.id == NodeResult.step_id)
+        .where(StepRow.ticket_id == ticket.id, NodeResult.started_at.is_not(None))
+    )
+    found: dict[str, set[str]] = {}
+    for key, node_id in session.execute(query):
+        found.setdefault(key, set()).add(node_id)
+    return {key: frozenset(nodes) for key, nodes in found.items()}

@@ -119,7 +119,10 @@ ObserveFn = Callable[["Context"], dict[str, Any]]
 
 @dataclass
 class Step:
-    """One step. `major` rises when the functions' meaning changes; old majors stay while tickets refer to them."""
+    """One step. `together` runs all nodes as one batch, whatever the ticket's batch plan says.
+
+    `major` rises when the functions' meaning changes; old majors stay while tickets refer to them.
+    """
 
     key: str
     title: Text
@@ -132,6 +135,7 @@ class Step:
     wait_callback: timedelta | None = None
     permission: str = "ticket:approve"
     quorum: int = 1
+    together: bool = False
     plan_fn: PlanFn | None = None
     run_fn: Callable[..., Any] | None = None
     observe_fn: ObserveFn | None = None
@@ -232,9 +236,10 @@ class Flow:
         wait_callback: timedelta | None = None,
         permission: str = "ticket:approve",
         quorum: int = 1,
+        together: bool = False,
     ) -> Step:
         """Add the next step; steps run in the order of these calls."""
-        made = Step(key, title, does, effect, unit, timeout, cancel, major, wait_callback, permission, quorum)
+        made = Step(key, title, does, effect, unit, timeout, cancel, major, wait_callback, permission, quorum, together)
         if any(step.key == key for step in self.steps):
             raise ValueError(f"step {key} stands twice in flow {self.name}")
         self.steps.append(made)

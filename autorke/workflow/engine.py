@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from autorke.core.db import db_now
@@ -20,7 +20,7 @@ from autorke.core.settings import get_settings
 from autorke.workflow import attempts, gates, locks, results
 from autorke.workflow.definition import Node, find_flow
 from autorke.workflow.journal import SYSTEM, lock_ticket, record
-from autorke.workflow.models import Attempt, StepRow, Ticket, TicketNode
+from autorke.workflow.models import Attempt, KeptSecret, StepRow, Ticket, TicketNode
 from autorke.workflow.states import (
     CLOSED_STEP,
     NEEDS_PERSON,
@@ -221,6 +221,7 @@ def close_ticket(session: Session, ticket: Ticket, state: TicketState, **body: o
         done = state is TicketState.SUCCEEDED
         flow.release_fn(session, str(ticket.id), nodes_of(session, ticket.id), done)
     locks.release(session, ticket.id)
+    session.execute(delete(KeptSecret).where(KeptSecret.ticket_id == ticket.id))
     record(session, ticket, "ticket.ended", SYSTEM, {"state": state.value, **body})
     session.flush()
 

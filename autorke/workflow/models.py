@@ -359,6 +359,18 @@ class Runner(Base):
     drain: Mapped[bool] = mapped_column(default=False)
 
 
+class KeptSecret(Base):
+    """A secret that a step made and a retry must find again, sealed; gone when its ticket ends."""
+
+    __tablename__ = "kept_secret"
+    __table_args__ = (UniqueConstraint("ticket_id", "key"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    ticket_id: Mapped[UUID] = mapped_column(ForeignKey("ticket.id"))
+    key: Mapped[str]
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class EngineSwitch(Base):
     """The stop-all switch: while `halted` no attempt is claimed. Runners that have begun go on to their safe point."""
 

@@ -1,0 +1,183 @@
+"""The cluster as a step sees it: our revisions and nodes from one transaction, the live side read afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from autorke.checks.context import ClusterContext, ControlHost, Endpoint, KnownNode, LiveNode, live_node
+from autorke.checks.settings import settings_of, supported_docker_versions
+from autorke.clusters.models import Cluster
+from autorke.clusters.models import Node as ClusterNode
+from autorke.configs import service as configs
+from autorke.configs.models import ConfigRevision, StateRevision
+from autorke.core.db import transaction
+from autorke.core.errors import AutoRkeError, Text
+from autorke.core.redact import Secrets
+from autorke.credentials import service as credentials
+from autorke.drivers.base import SshTarget
+from autorke.drivers.kube import Kube
+from autorke.drivers.rkefiles.merge import compact_text
+from autorke.drivers.rkefiles.rkestate import RkeState, read_state
+from autorke.flows.targets import ssh_targets
+from autorke.machines.models import Machine
+from autorke.workflow.context import Context
+
+API_PORT = 6443
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    """One consistent look at our database. Texts and kubeconfig hold secrets, so they are left out of repr()."""
+
+    id: UUID
+    name: str
+    ca_fingerprint: str
+    config_number: int
+    state_number: int
+    cluster_yml: str = field(repr=False)
+    rkestate: str = field(repr=False)
+    kubeconfig: str = field(repr=False)
+    members: tuple[KnownNode, ...]
+    others: tuple[KnownNode, ...]
+    reachable: dict[str, SshTarget] = field(repr=False)
+    """SSH targets of the cluster's own nodes by address, where we know the machine; for reads only."""
+
+    @property
+    def state(self) -> RkeState:
+        return read_state(self.rkestate)
+
+    def kube(self) -> Kube:
+        """A client of the cluster's API; opens no connection yet."""
+        return Kube(self.kubeconfig)
+
+
+def load(session: Session, cluster_id: UUID, *, purpose: str, secrets: Secrets) -> ClusterView:
+    """Read revisions, nodes and credentials. The secrets opened are registered for masking. Raises NotFound."""
+    cluster = session.get_one(Cluster, cluster_id)
+    config = configs.current(session, ConfigRevision, cluster_id)
+    state = configs.current(session, StateRevision, cluster_id)
+    kubeconfig = ""
+    if cluster.kubeconfig_credential_id is not None:
+        opened = credentials.open_secret(session, cluster.kubeconfig_credential_id, purpose=purpose, actor=None)
+        kubeconfig = opened.values["kubeconfig"]
+        secrets.add(kubeconfig)
+    rows = session.execute(
+        select(ClusterNode, Cluster.name, Machine)
+        .join(Cluster, Cluster.id == ClusterNode.cluster_id)
+        .outerjoin(Machine, Machine.id == ClusterNode.machine_id)
+        .where(ClusterNode.left_at.is_(None))
+    ).all()
+    mine = [(node, machine) for node, _, machine in rows if node.cluster_id == cluster_id]
+    with_login = {m.id: n.address for n, m in mine if m is not None and m.credential_id is not None}
+    targets = ssh_targets(session, with_login, purpose=purpose, secrets=secrets)
+    return ClusterView(
+        id=cluster_id,
+        name=cluster.name,
+        ca_fingerprint=cluster.ca_fingerprint,
+        config_number=config.number,
+        state_number=state.number,
+        cluster_yml=configs.open_text(config),
+        rkestate=configs.open_text(state),
+        kubeconfig=kubeconfig,
+        members=tuple(_known(node, name) for node, name, _ in rows if node.cluster_id == cluster_id),
+        others=tuple(_known(node, name) for node, name, _ in rows if node.cluster_id != cluster_id),
+        reachable={with_login[machine_id]: target for machine_id, target in targets.items()},
+    )
+
+
+def of(ctx: Context) -> ClusterView:
+    """The cluster of a ticket, for the step that is running."""
+    with transaction() as session:
+        purpose = f"{ctx.step_key}, ticket {ctx.ticket_number}"
+        return load(session, ctx.params.cluster_id, purpose=purpose, secrets=ctx.secrets)
+
+
+def _known(node: ClusterNode, cluster: str) -> KnownNode:
+    return KnownNode(
+        cluster=cluster,
+        name=node.hostname,
+        address=node.address,
+        internal_address=node.internal_address,
+        hostname=node.hostname,
+        roles=tuple(node.roles),
+    )
+
+
+@dataclass(frozen=True)
+class LiveView:
+    """What the running cluster says of itself, or why it could not be asked."""
+
+    nodes: tuple[LiveNode, ...] | None = None
+    error: Text | None = None
+    server_ca: str | None = None
+    state_copy: str | None = field(default=None, repr=False)
+    state_copy_version: str | None = None
+
+    @property
+    def state_copy_sha256(self) -> str | None:
+        """Of the copy's canonical form, so that layout and the file's indentation do not matter."""
+        return _canonical_sha256(self.state_copy) if self.state_copy is not None else None
+
+
+def read_live(view: ClusterView) -> LiveView:
+    """Ask the Kubernetes API. Nothing is raised for a cluster that does not answer: that is a finding."""
+    kube = view.kube()
+    try:
+        server_ca = kube.server_ca_fingerprint()
+        nodes = tuple(live_node(body) for body in kube.node_bodies())
+        copy = kube.state_store().read()
+    except AutoRkeError as error:
+        return LiveView(error=error.message)
+    finally:
+        kube.close()
+    return LiveView(
+        nodes=nodes,
+        server_ca=server_ca,
+        state_copy=copy[1] if copy else None,
+        state_copy_version=copy[2] if copy else None,
+    )
+
+
+def _canonical_sha256(text: str) -> str:
+    with suppress(AutoRkeError):  # an unreadable copy keeps its own hash, which is not the recorded one
+        text = compact_text(read_state(text))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_context(
+    view: ClusterView, live: LiveView, *, initialise_follows: bool, docker_root: str = ""
+) -> ClusterContext:
+    """What the checks are told of the cluster."""
+    config = view.state.current_config
+    settings = settings_of(config)
+    control = [node for node in view.members if {"controlplane", "etcd"} & set(node.roles)]
+    return ClusterContext(
+        id=str(view.id),
+        name=view.name,
+        cluster_yml=view.cluster_yml,
+        rkestate=view.rkestate,
+        settings=settings,
+        now=datetime.now(UTC),
+        expected_ca=view.ca_fingerprint,
+        server_ca=live.server_ca,
+        members=view.members,
+        others=view.others,
+        live=live.nodes,
+        live_error=live.error,
+        state_copy_sha256=live.state_copy_sha256,
+        recorded_copy_sha256=_canonical_sha256(view.rkestate) if live.state_copy is not None else None,
+        supported_docker=supported_docker_versions(settings),
+        docker_root=docker_root,
+        controlplane=tuple(Endpoint(node.internal, API_PORT) for node in control if "controlplane" in node.roles),
+        control_hosts=tuple(
+            ControlHost(view.reachable[node.address], node.roles) for node in control if node.address in view.reachable
+        ),
+        initialise_follows=initialise_follows,
+    )
