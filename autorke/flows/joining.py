@@ -25,7 +25,7 @@ from autorke.drivers.workerplane.certificates import serving_certificate
 from autorke.drivers.workerplane.clone import compare_with_worker, require_equal
 from autorke.drivers.workerplane.config import ClusterConfig, live_host_info, read_config
 from autorke.drivers.workerplane.join import join_worker
-from autorke.drivers.workerplane.nodeobject import node_marks
+from autorke.drivers.workerplane.nodeobject import marks_patch, node_marks
 from autorke.drivers.workerplane.plan import JoinPlan, plan_join
 from autorke.drivers.workerplane.probe import probe_worker
 from autorke.drivers.workerplane.spec import serving_certificate_name
@@ -188,8 +188,9 @@ def run(ctx: Context, node: Node) -> Outcome:
         report = join_worker(docker, remote, plan, ctx.emit)
         kube = view.kube()
         stack.callback(kube.close)
-        live = kube.wait_ready(entry.hostname, timeout=READY_SECONDS, emit=lambda line: ctx.log(line, node))
-        kube.mark_node(entry.hostname, node_marks(entry))
+        kube.wait_ready(entry.hostname, timeout=READY_SECONDS, emit=ctx.emit)
+        marks = node_marks(entry)
+        live = kube.change_node(entry.hostname, lambda body: marks_patch(body, marks))
         ctx.log(f"node {live.name} is Ready and marked", node)
         numbers = recording.record(ctx, node, entry, certificates)
     return Outcome.ok(

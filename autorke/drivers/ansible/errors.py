@@ -1,0 +1,39 @@
+"""What can go wrong around a playbook run."""
+
+from __future__ import annotations
+
+from autorke.core.errors import Text
+from autorke.drivers.base import DriverError
+
+
+class AnsibleAbsent(DriverError):
+    code = "ansible-absent"
+    text = Text(zh="找不到 ansible-playbook：{where}", en="ansible-playbook was not found: {where}")
+    remedy = Text(
+        zh="安装 autorke[ansible]，或用 AUTORKE_ANSIBLE_BIN 指定目录",
+        en="Install autorke[ansible], or name its directory in AUTORKE_ANSIBLE_BIN",
+    )
+
+
+class NotInMemory(DriverError):
+    code = "run-dir-on-disk"
+    text = Text(
+        zh="{path} 不在内存文件系统上，密钥不能写到磁盘", en="{path} is not in memory; keys must not reach a disk"
+    )
+    remedy = Text(
+        zh="将 AUTORKE_RUN_DIR 指向 tmpfs，例如 /dev/shm", en="Point AUTORKE_RUN_DIR at a tmpfs such as /dev/shm"
+    )
+
+
+class PasswordNotSupported(DriverError):
+    code = "ansible-needs-a-key"
+    text = Text(
+        zh="{name} 只有密码凭据，Ansible 需要 SSH 密钥", en="{name} has only a password; Ansible needs an SSH key"
+    )
+    remedy = Text(zh="为该机器指定 SSH 密钥凭据", en="Give the machine an SSH key credential")
+
+
+class PlaybookFailed(DriverError):
+    code = "playbook-failed"
+    text = Text(zh="{name}：任务“{task}”失败：{reason}", en="{name}: task “{task}” failed: {reason}")
+    remedy = Text(zh="查看该节点的日志，修复后重试", en="Read the node's log, mend the cause, then retry")

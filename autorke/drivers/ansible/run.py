@@ -1,0 +1,175 @@
+"""One run of one of our playbooks: events become log lines per host, the end becomes one result per host."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autorke.drivers.ansible.errors import AnsibleAbsent
+from autorke.drivers.ansible.inventory import SshConfig, require_memory, write_inventory
+from autorke.drivers.ansible.playbooks import CONTENT, playbook_path
+from autorke.drivers.base import Emit, SshTarget
+
+MESSAGE_LIMIT = 2000
+
+
+@dataclass(frozen=True)
+class AnsibleHost:
+    """A machine and what differs on it. Variables are shown in plans and logs: no secrets."""
+
+    target: SshTarget
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """How the playbook ended on one host. `ran` and `changed` count tasks."""
+
+    ok: bool
+    unreachable: bool = False
+    ran: int = 0
+    changed: int = 0
+    failed_task: str | None = None
+    message: str = ""
+
+
+def run_playbook(
+    name: str,
+    hosts: Sequence[AnsibleHost],
+    *,
+    variables: Mapping[str, Any],
+    run_dir: Path,
+    emit: Emit,
+    cancelled: Callable[[], bool],
+    timeout: float,
+    forks: int = 20,
+) -> dict[str, HostResult]:
+    """Run a playbook on hosts, by name of target. A host that never spoke is missing from the answer.
+
+    `run_dir` must lie in memory and be private. `timeout` in seconds is for the whole run; `cancelled` is asked often
+    and ends the run at once. Raises NotInMemory, AnsibleAbsent, PasswordNotSupported, HostKeyMissing, KeyError.
+    """
+    playbook = playbook_path(name)
+    require_memory(run_dir)
+    folder = run_dir / f"ansible-{len(list(run_dir.iterdir()))}"
+    folder.mkdir(mode=0o700)
+    try:
+        config = SshConfig(folder)
+        aliases = {config.add(host.target): dict(host.variables) for host in hosts}
+        inventory = write_inventory(folder, aliases, variables)
+        listener = _Listener(emit)
+        _run(folder, playbook, inventory, config.write(), listener, cancelled, timeout, min(forks, len(hosts)))
+        return listener.results()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(
+    folder: Path,
+    playbook: Path,
+    inventory: Path,
+    ssh_config: Path,
+    listener: _Listener,
+    cancelled: Callable[[], bool],
+    timeout: float,
+    forks: int,
+) -> None:
+    import ansible_runner  # 0.4 s: only steps that run a playbook pay for it
+
+    ansible_runner.run(
+        private_data_dir=str(folder),
+        playbook=str(playbook),
+        inventory=str(inventory),
+        ident="run",
+        event_handler=listener.event,
+        cancel_callback=cancelled,
+        settings={"job_timeout": int(timeout), "suppress_ansible_output": True, "pexpect_use_poll": True},
+        envvars=_environment(folder, ssh_config, forks),
+        quiet=True,
+    )
+
+
+def bin_dir() -> Path:
+    """Where ansible-playbook is: AUTORKE_ANSIBLE_BIN, else beside this Python. Raises AnsibleAbsent."""
+    folder = Path(os.environ.get("AUTORKE_ANSIBLE_BIN") or Path(sys.executable).parent)
+    if not (folder / "ansible-playbook").exists():
+        raise AnsibleAbsent(where=str(folder))
+    return folder
+
+
+def _environment(folder: Path, ssh_config: Path, forks: int) -> dict[str, str]:
+    """All of Ansible's settings by environment; the user's own ansible.cfg and collections play no part."""
+    return {
+        "PATH": f"{bin_dir()}:{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "HOME": str(folder),
+        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_ROLES_PATH": str(CONTENT / "roles"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+        "ANSIBLE_SSH_ARGS": f"-F {ssh_config} -o ControlMaster=auto -o ControlPersist=30s",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
+        "ANSIBLE_SSH_CONTROL_PATH": "%(directory)s/%%C",
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_FORKS": str(forks),
+        "ANSIBLE_GATHERING": "smart",
+        "ANSIBLE_NOCOLOR": "True",
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_DEPRECATION_WARNINGS": "False",
+        "ANSIBLE_INTERPRETER_PYTHON": "auto_silent",
+    }
+
+
+class _Listener:
+    """Turns ansible-runner's events into lines and results."""
+
+    def __init__(self, emit: Emit) -> None:
+        self.emit = emit
+        self._ran: dict[str, int] = {}
+        self._changed: dict[str, int] = {}
+        self._failed: dict[str, tuple[str, str, bool]] = {}
+        self._over = False
+
+    def event(self, event: dict[str, Any]) -> bool:
+        kind, data = event.get("event", ""), event.get("event_data", {})
+        host, task = data.get("host"), data.get("task", "")
+        if kind == "playbook_on_stats":
+            self._over = True
+        if not host:
+            return True
+        result = data.get("res") or {}
+        if kind == "runner_on_ok":
+            self._ran[host] = self._ran.get(host, 0) + 1
+            changed = bool(result.get("changed"))
+            self._changed[host] = self._changed.get(host, 0) + changed
+            self.emit(host, f"{'changed' if changed else 'ok'}: {task}")
+        elif kind == "runner_on_skipped":
+            self.emit(host, f"skipped: {task}")
+        elif kind == "runner_on_unreachable" or (kind == "runner_on_failed" and not data.get("ignore_errors")):
+            self._failed[host] = (task, _message(result), kind == "runner_on_unreachable")
+            self.emit(host, f"failed: {task}: {self._failed[host][1]}")
+        return True
+
+    def results(self) -> dict[str, HostResult]:
+        """A host is ok when it spoke, did not fail, and the playbook came to its end."""
+        found = {}
+        for host in {*self._ran, *self._failed}:
+            task, message, unreachable = self._failed.get(host, (None, "", False))
+            ok = task is None and self._over
+            if task is None and not ok:
+                message = "the run was ended before its last task"
+            counts = {"ran": self._ran.get(host, 0), "changed": self._changed.get(host, 0)}
+            found[host] = HostResult(ok, unreachable, failed_task=task, message=message, **counts)
+        return found
+
+
+def _message(result: Mapping[str, Any]) -> str:
+    """The most telling part of a failed task's result."""
+    for key in ("msg", "stderr", "module_stderr", "stdout"):
+        text = str(result.get(key) or "").strip()
+        if text:
+            return text[:MESSAGE_LIMIT]
+    return "no message"
