@@ -22,30 +22,30 @@ def main(argv: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "reset", "status", "down"):
         commands.add_parser(name)
-    commands.add_parser("test").add_argument("options", nargs=argparse.REMAINDER, help="further options of pytest")
+    commands.add_parser("test", help="options behind it go to pytest")
     commands.add_parser("events").add_argument("action", choices=["start", "stop", "show"])
-    options = parser.parse_args(argv)
+    options, rest = parser.parse_known_args(argv)
+    if rest and options.command != "test":
+        parser.error(f"unknown: {' '.join(rest)}")
     lab = from_environment()
     try:
-        return run_command(lab, options)
+        return run_command(lab, options, rest)
     except LabError as error:
         log.error("%s", error)
         return 1
 
 
-def run_command(lab: Lab, options: argparse.Namespace) -> int:
+def run_command(lab: Lab, options: argparse.Namespace, for_pytest: list[str]) -> int:
     """Carry out the parsed command; one at a time per lab for those that change it."""
     if options.command == "status":
         return status(lab)
     if options.command == "events":
         return record(lab, options.action)
-    if options.command == "test":
-        return test(lab, options.options)
     lab.cache.mkdir(parents=True, exist_ok=True)
     with (lab.cache / "lab.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        {"up": up, "reset": reset, "down": teardown.down}[options.command](lab)
-    return 0
+        {"up": up, "test": up, "reset": reset, "down": teardown.down}[options.command](lab)
+    return test(lab, for_pytest) if options.command == "test" else 0
 
 
 def up(lab: Lab) -> None:
@@ -71,6 +71,8 @@ def reset(lab: Lab) -> None:
     """Free machines fresh, cluster files and state as created: ready for the next run of a test."""
     if not engine.answers(lab):
         raise LabError("the lab is not up")
+    images.ensure(lab)
+    images.load_machine(lab)
     cluster.reset(lab)
     description.write(lab)
 
@@ -98,7 +100,7 @@ def record(lab: Lab, action: str) -> int:
 
 
 def test(lab: Lab, options: list[str]) -> int:
-    """Run the tests of tests/lab on the running lab."""
+    """Run the tests of tests/lab on the lab, which is up; 0 if all passed."""
     root = HERE.parent.parent
     environment = {**os.environ, "AUTORKE_LAB": "1", "AUTORKE_LAB_DIR": str(lab.state)}
     argv = [sys.executable, "-m", "pytest", str(root / "tests" / "lab"), *options]

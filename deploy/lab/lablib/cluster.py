@@ -27,10 +27,15 @@ def ensure(lab: Lab) -> None:
                 log.info("an earlier creation did not end: making the cluster's machines anew")
                 machines.rebuild(lab, MEMBERS)
             creation.create(lab)
-        _finish(lab)
+        _finish(lab, "rke" if rke else "lab")
         log.info("cluster ready after %.0f s", time.monotonic() - begin)
     else:
         _wait_ready(lab)
+
+
+def created_by(lab: Lab) -> str:
+    """`rke` if the user's stock rke made the cluster, `lab` if the lab's own code did."""
+    return (lab.state / "cluster-as-created" / "creator").read_text()
 
 
 def reset(lab: Lab) -> None:
@@ -45,7 +50,7 @@ def reset(lab: Lab) -> None:
     _wait_ready(lab)
 
 
-def _finish(lab: Lab) -> None:
+def _finish(lab: Lab, creator: str) -> None:
     """Pod network, readiness, then a copy of the files; the copy also marks the creation as complete."""
     apply(lab, (HERE / "cni.yml").read_text())
     _wait_ready(lab)
@@ -54,6 +59,7 @@ def _finish(lab: Lab) -> None:
     part.mkdir(mode=0o700)
     for name in FILES:
         shutil.copy2(lab.cluster / name, part / name)
+    (part / "creator").write_text(creator)
     part.rename(lab.state / "cluster-as-created")
 
 

@@ -1,8 +1,11 @@
 """What tests and people read about the running lab: lab.json, a CMDB export and an Ansible inventory."""
 
+import base64
+import hashlib
 import json
 from typing import Any
 
+from lablib.cluster import created_by
 from lablib.machines import host_key
 from lablib.settings import BRIDGE, MACHINES, SSH_USER, Lab, Machine, rke_binary
 
@@ -20,9 +23,12 @@ def write(lab: Lab) -> None:
         "cmdb": str(lab.state / "cmdb.json"),
         "inventory": str(lab.state / "inventory.ini"),
         "rke_binary": rke_binary(),
+        "created_by": created_by(lab),
         "bridge": BRIDGE,
     }
-    (lab.state / "cmdb.json").write_text(json.dumps({"hosts": [_asset(machine) for machine in MACHINES]}, indent=2))
+    (lab.state / "cmdb.json").write_text(
+        json.dumps({"hosts": [_asset(lab, machine) for machine in MACHINES]}, indent=2)
+    )
     (lab.state / "inventory.ini").write_text(_inventory(lab))
     (lab.state / "lab.json").write_text(json.dumps(document, indent=2))
 
@@ -39,7 +45,7 @@ def _machine(lab: Lab, machine: Machine) -> dict[str, Any]:
     }
 
 
-def _asset(machine: Machine) -> dict[str, Any]:
+def _asset(lab: Lab, machine: Machine) -> dict[str, Any]:
     """A machine as an asset database of a company describes it: field names that a mapping must translate."""
     return {
         "serial": machine.sn,
@@ -49,7 +55,19 @@ def _asset(machine: Machine) -> dict[str, Any]:
         "rack": f"R{machine.sn[-2:]}",
         "os": "Debian GNU/Linux 12",
         "status": "online",
+        "ssh": {
+            "port": 22,
+            "user": SSH_USER,
+            "host_key": host_key(lab, machine),
+            "fingerprint": _fingerprint(host_key(lab, machine)),
+        },
     }
+
+
+def _fingerprint(key: str) -> str:
+    """Of a public key `type base64`, as ssh shows it."""
+    digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def _inventory(lab: Lab) -> str:

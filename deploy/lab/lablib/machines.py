@@ -7,7 +7,7 @@ from pathlib import Path
 from lablib import images
 from lablib.engine import NETWORK, docker, needs_shim
 from lablib.process import log, run, succeeds, wait_until
-from lablib.settings import CLUSTER_IMAGES, MACHINE, MACHINES, SSH_USER, Lab, Machine
+from lablib.settings import MACHINE, MACHINES, SSH_USER, Lab, Machine
 
 
 def ensure_keys(lab: Lab) -> None:
@@ -82,6 +82,7 @@ def _start(lab: Lab, machine: Machine) -> None:
 
 
 def _remove(lab: Lab, machine: Machine) -> None:
+    _loaded_mark(lab, machine).unlink(missing_ok=True)
     if succeeds(["docker", "-H", lab.socket, "inspect", machine.name]):
         docker(lab, "rm", "--force", "--volumes", machine.name)
 
@@ -91,11 +92,18 @@ def _docker_answers(lab: Lab, machine: Machine) -> Callable[[], bool]:
 
 
 def _load_images(lab: Lab, machine: Machine) -> None:
-    present = on(lab, machine, "docker images --format '{{.Repository}}:{{.Tag}}'").split()
-    if not set(CLUSTER_IMAGES) <= set(present):
+    """Load the cluster's images unless the machine has this very build of them."""
+    _, archive = images.archives(lab)
+    mark = _loaded_mark(lab, machine)
+    if not mark.exists() or mark.read_text() != archive.name:
         log.info("loading the cluster's images into %s", machine.name)
-        _, archive = images.archives(lab)
         images.load_into(ssh_argv(lab, machine), archive)
+        mark.write_text(archive.name)
+
+
+def _loaded_mark(lab: Lab, machine: Machine) -> Path:
+    """Names the archive whose images a machine has; gone when the machine is."""
+    return lab.state / f"images-in-{machine.name}"
 
 
 def _in_parallel(work: Callable[[Machine], None], wanted: Sequence[Machine]) -> None:
