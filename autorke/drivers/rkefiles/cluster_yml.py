@@ -12,7 +12,7 @@ import yaml
 
 from autorke.drivers.rkefiles.errors import DuplicateKey, DuplicateNode, UnknownKey, WrongType
 from autorke.drivers.rkefiles.nodes import RkeNode, check_node, node_from_yaml
-from autorke.drivers.rkefiles.schema import CLUSTER, Each, Kind
+from autorke.drivers.rkefiles.schema import CLUSTER, NODE, Each, Kind
 from autorke.drivers.rkefiles.yamltree import parse_tree
 
 _BOOL_WORDS = {
@@ -64,6 +64,14 @@ def read_cluster_yml(text: str) -> ClusterYml:
         check_node(node)
     _check_distinct(nodes)
     return ClusterYml(text=text, document=document, nodes=nodes)
+
+
+def read_node_entry(text: str, *, default_key_path: str = "") -> RkeNode:
+    """One node in the keys of cluster.yml, as YAML or JSON; a worker unless it says a role. Raises as above."""
+    entry = _mapping(parse_tree(text), NODE, "")
+    node = node_from_yaml({"role": ["worker"], **entry}, default_key_path=default_key_path)
+    check_node(node)
+    return node
 
 
 def _check_distinct(nodes: tuple[RkeNode, ...]) -> None:
