@@ -63,7 +63,7 @@ def run(ctx: Context, nodes: Sequence[Node]) -> Mapping[str, Outcome]:
         targets = ssh_targets(session, names, purpose=purpose, secrets=ctx.secrets, names=names)
     hosts = [
         AnsibleHost(
-            targets[UUID(node.id)], {"autorke_has_gpu": node.data["has_gpu"], "autorke_ticket": str(ctx.ticket_id)}
+            targets[UUID(node.id)], {"autorke_ssh_user": node.data["ssh_user"], "autorke_ticket": str(ctx.ticket_id)}
         )
         for node in nodes
     ]

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from autorke.core.errors import Text, Unprocessable
 from autorke.core.redact import Secrets
 from autorke.credentials import service as credentials
+from autorke.credentials.kinds import Kind
 from autorke.drivers.base import SshTarget
 from autorke.machines import service as machines
 from autorke.machines.models import Machine
@@ -62,7 +63,7 @@ class _Targets:
 
     def _open(self, credential_id: UUID) -> credentials.Secret:
         if credential_id not in self._opened:
-            kinds = ("ssh_key", "ssh_password")
+            kinds: tuple[Kind, ...] = ("ssh_key", "ssh_password")
             secret = credentials.open_secret(self.session, credential_id, purpose=self.purpose, actor=None, kinds=kinds)
             for value in secret.values.values():
                 self.secrets.add(value)
