@@ -6,12 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
+from autorke.clusters import routes as clusters_routes
+from autorke.cmdb import routes as cmdb_routes
+from autorke.configs import routes as configs_routes
 from autorke.core import crypto
 from autorke.core.settings import get_settings
 from autorke.credentials import routes as credentials_routes
 from autorke.flows.wiring import wire
+from autorke.machines import routes as machines_routes
 from autorke.tickets import admin_routes as ticket_admin_routes
 from autorke.tickets import routes as tickets_routes
 from autorke.tickets import stream_routes
@@ -20,6 +24,7 @@ from autorke.users import routes as users_routes
 from autorke.web import health, openapi, problems, sse
 from autorke.web.body import BodyGuard
 from autorke.web.middleware import RequestContext
+from autorke.web.parameters import PREFIX, refuse_unknown
 
 # One line per slice; the order is the order of the API description.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -27,6 +32,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     users_routes.router,
     admin_routes.router,
     credentials_routes.router,
+    machines_routes.router,
+    cmdb_routes.router,
+    clusters_routes.router,
+    configs_routes.router,
     tickets_routes.router,
     stream_routes.router,
     ticket_admin_routes.router,
@@ -50,16 +59,17 @@ def create_app() -> FastAPI:
         version=version("autorke"),
         description=openapi.DESCRIPTION,
         lifespan=_lifespan,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,  # both pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(refuse_unknown)],
     )
     app.state.wakeups = sse.Wakeups()
     app.add_middleware(BodyGuard, limit=settings.body_limit)
     app.add_middleware(RequestContext, https=settings.cookie_secure)
     problems.install(app)
     for router in ROUTERS:
-        app.include_router(router, prefix="/api/v1")
+        app.include_router(router, prefix=PREFIX)
     openapi.install(app)
     return app

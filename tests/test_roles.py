@@ -24,6 +24,7 @@ SIGNED_IN = "signed in"
 EVERYWHERE = "everywhere "
 
 ALL = "viewer requester approver network-admin auditor admin"
+CONFIGS = ALL.removeprefix("viewer ")
 
 ACCESS: dict[str, str] = {
     # account
@@ -54,6 +55,36 @@ ACCESS: dict[str, str] = {
     "PATCH /api/v1/credentials/{credential_id}": EVERYWHERE + "admin",
     "PUT /api/v1/credentials/{credential_id}/secret": EVERYWHERE + "admin",
     "DELETE /api/v1/credentials/{credential_id}": EVERYWHERE + "admin",
+    # machines
+    "GET /api/v1/machines": ALL,
+    "POST /api/v1/machines": EVERYWHERE + "admin",
+    "POST /api/v1/machines/find": ALL,
+    "GET /api/v1/machines/{machine_id}": ALL,
+    "PATCH /api/v1/machines/{machine_id}": "admin",
+    "POST /api/v1/machines/{machine_id}/state": "admin",
+    "POST /api/v1/machines/{machine_id}/host-key": "admin",
+    "POST /api/v1/machines/{machine_id}/host-key/scan": "admin",
+    "POST /api/v1/machines/{machine_id}/conflicts/{field}/resolution": "admin",
+    # cmdb
+    "GET /api/v1/cmdb/sources": ALL,
+    "POST /api/v1/cmdb/sources": EVERYWHERE + "admin",
+    "GET /api/v1/cmdb/sources/{source_id}": EVERYWHERE + "admin",
+    "PATCH /api/v1/cmdb/sources/{source_id}": EVERYWHERE + "admin",
+    "POST /api/v1/cmdb/sources/{source_id}/sync": EVERYWHERE + "admin",
+    "GET /api/v1/cmdb/sources/{source_id}/runs": EVERYWHERE + "admin",
+    "GET /api/v1/cmdb/runs/{run_id}": EVERYWHERE + "admin",
+    "POST /api/v1/cmdb/preview": EVERYWHERE + "admin",
+    # clusters and their files
+    "GET /api/v1/clusters": ALL,
+    "POST /api/v1/clusters": EVERYWHERE + "admin",
+    "GET /api/v1/clusters/{cluster_id}": ALL,
+    "PATCH /api/v1/clusters/{cluster_id}": "admin",
+    "POST /api/v1/clusters/{cluster_id}/forget": "admin",
+    "GET /api/v1/clusters/{cluster_id}/nodes": ALL,
+    "GET /api/v1/clusters/{cluster_id}/revisions/{kind}": CONFIGS,
+    "GET /api/v1/clusters/{cluster_id}/revisions/{kind}/compare": CONFIGS,
+    "GET /api/v1/clusters/{cluster_id}/revisions/{kind}/{number}": CONFIGS,
+    "GET /api/v1/clusters/{cluster_id}/revisions/{kind}/{number}/file": "admin",
     # tickets
     "GET /api/v1/flows": ALL,
     "GET /api/v1/tickets": ALL,

@@ -60,3 +60,16 @@ class BadBastion(Unprocessable):
     code = "bad-bastion"
     text = Text(zh="跳板机不能是机器自己，也不能成环", en="A bastion cannot be the machine itself, nor close a circle")
     remedy = Text(zh="选择另一台跳板机", en="Choose another bastion")
+
+
+class ScanBehindBastion(Conflict):
+    """From here the same address may be another machine."""
+
+    code = "host-key-scan-behind-bastion"
+    text = Text(
+        zh="机器 {hostname} 在跳板机之后，不能从平台直接读取主机密钥",
+        en="Machine {hostname} is behind a bastion: its host key cannot be read from here",
+    )
+    remedy = Text(
+        zh="在跳板机上执行 ssh-keyscan，核对后填入", en="Run ssh-keyscan on the bastion, compare, and enter the key"
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, func, or_, select, update
+from sqlalchemy import CTE, ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from autorke.core import names
@@ -288,9 +288,3 @@ def detach(
         "state_reason": reason,
     }
     return _take(session, ids, (Machine.state == IN_CLUSTER) & (Machine.cluster_id == cluster_id), values)
-
-
-def count_by_state(session: Session) -> dict[str, int]:
-    """How many machines are in each state, for the overview."""
-    rows = session.execute(select(Machine.state, func.count()).group_by(Machine.state))
-    return {row.state: row[1] for row in rows}
