@@ -85,6 +85,15 @@ def test_examples_are_accepted(api: Api) -> None:
             assert answer.status_code == 201, answer.text
 
 
+def test_an_unknown_query_parameter_is_refused_by_every_operation(api: Api) -> None:
+    """`?filtr=…` must not quietly show everything."""
+    admin = api.caller("admin")
+    for method, path, _ in _operations(_document(api)):
+        answer = admin.request(method, path.replace("{", "").replace("}", ""), params={"filtr": "x"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "unknown-parameter"), f"{method} {path}"
+        assert answer.json()["field"] == "filtr"
+
+
 def _fuzz_all(api: Api, role: Role) -> list[str]:
     """What went wrong, over all operations."""
     headers = dict(api.caller(role, name="fuzzer").headers)

@@ -27,10 +27,10 @@ def test_a_harmless_request_id_is_kept(api: Api, given: str, kept: bool) -> None
 
 def test_the_log_line_names_the_route_and_neither_query_nor_path(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="autorke"):
-        api.anonymous.get(f"{V1}/health?code=hunter2")
+        assert api.anonymous.get(f"{V1}/health?code=hunter2").status_code == 422
         api.anonymous.post(f"{V1}/callbacks/hunter2")
         api.anonymous.post(f"{V1}/callbacks/hunter2/")
     lines = [vars(record) for record in caplog.records if record.message == "request"]
     assert [line["path"] for line in lines] == ["/health", "/callbacks/{token}", "(no route)"]
-    assert [line["status"] for line in lines][::2] == [200, 404]
+    assert [line["status"] for line in lines][::2] == [422, 404]
     assert not any("hunter2" in str(vars(record)) for record in caplog.records if record.name.startswith("autorke"))
