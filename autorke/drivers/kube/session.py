@@ -44,10 +44,11 @@ class Reply:
 def path(*segments: str) -> str:
     """Segments as one path; each stays one segment whatever it holds.
 
-    Raises KubeNotFound for an empty one and for dots: DELETE of `nodes/` or `nodes/.` would delete every node.
+    Raises KubeNotFound for what Kubernetes allows in no name: empty or dots (DELETE of `nodes/.` would delete every
+    node), a slash or a percent sign (the server decodes before it splits).
     """
     for segment in segments:
-        if not segment.strip("."):
+        if not segment.strip(".") or "/" in segment or "%" in segment:
             raise KubeNotFound(what=f"find {'/'.join(segments)}", reason=f"{segment!r} is no name")
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
@@ -179,11 +180,11 @@ class KubeSession:
 
     def _why(self, error: Exception) -> str:
         address = f"{self.access.host}:{self.access.port}"
-        if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
-            return f"no answer from {address} within {self._timeout:g} s"
         refused = _found(error, OSError)
         if refused is not None and refused.strerror:
             return f"{address}: {refused.strerror}"
+        if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
+            return f"no answer from {address} within {self._timeout:g} s"
         return f"{address}: the connection broke"
 
     def _json(self, reply: Reply, what: str) -> Any:

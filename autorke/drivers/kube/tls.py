@@ -12,8 +12,9 @@ from autorke.drivers.kube.kubeconfig import Access
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
-# X509_V_ERR_…: self-signed leaf, self-signed in chain, issuer unknown (two forms).
-_NOT_OF_THIS_CA = {18, 19, 20, 21}
+# X509_V_ERR_…: wrong signature (every rke cluster's CA has the same name), self-signed leaf, self-signed in chain,
+# issuer unknown in two forms.
+_NOT_OF_THIS_CA = {7, 18, 19, 20, 21}
 
 
 def client_context(access: Access, *, ca_pem: str | None = None) -> ssl.SSLContext:
