@@ -62,21 +62,23 @@ def unreachable(node: str, error: AutoRkeError) -> NodeFacts:
     return NodeFacts(node=node, unreachable=error.as_json())
 
 
-def try_to_reach(remote: Remote, endpoints: Iterable[Endpoint], *, seconds: float = REACH_SECONDS) -> tuple[Reach, ...]:
+def try_to_reach(remote: Remote, endpoints: Iterable[Endpoint]) -> tuple[Reach, ...]:
     """Open and close a TCP connection to each endpoint as seen from the machine."""
-    return tuple(_reach(remote, endpoint, seconds) for endpoint in endpoints)
+    return tuple(_reach(remote, endpoint) for endpoint in endpoints)
 
 
-def _reach(remote: Remote, endpoint: Endpoint, seconds: float) -> Reach:
+def _reach(remote: Remote, endpoint: Endpoint) -> Reach:
     host, port = endpoint.host, endpoint.port
     try:
-        remote.open_tcp(host, port, timeout=seconds).close()
+        remote.open_tcp(host, port, timeout=REACH_SECONDS).close()
     except ForwardingRefused as error:
         reason = str(error.values.get("reason", ""))
         prohibited = "prohibited" in reason.lower()
         return Reach(host, port, open=False, refused=not prohibited, prohibited=prohibited, reason=reason)
     except DriverError as error:
-        return Reach(host, port, open=False, reason=str(error.values.get("reason", error)))
+        # Only silence proves a filter; a channel that failed otherwise proves nothing.
+        reason = str(error.values.get("reason", error))
+        return Reach(host, port, open=False, refused="no answer" not in reason, reason=reason)
     return Reach(host, port, open=True)
 
 

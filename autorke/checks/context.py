@@ -15,6 +15,20 @@ from autorke.core.errors import Text
 from autorke.drivers.base import SshTarget
 from autorke.drivers.rkefiles.nodes import Taint
 
+__all__ = [
+    "ClusterContext",
+    "ClusterSettings",
+    "ControlHost",
+    "Endpoint",
+    "KnownNode",
+    "Limits",
+    "LiveNode",
+    "NewWorker",
+    "Port",
+    "Taint",
+    "live_node",
+]
+
 
 @dataclass(frozen=True)
 class NewWorker:
@@ -157,7 +171,7 @@ class ClusterSettings:
 
 @dataclass(frozen=True)
 class ClusterContext:
-    """The cluster as the platform knows it at `now`.
+    """The cluster as the platform knows it at `now`. Both texts hold secrets, so they are left out of repr().
 
     `cluster_yml` and `rkestate` are the texts of the current revisions. `members` are this cluster's nodes in our
     database, `others` those of all other clusters. `live` is None when the Kubernetes API could not be read, and
@@ -171,8 +185,8 @@ class ClusterContext:
 
     id: str
     name: str
-    cluster_yml: str
-    rkestate: str
+    cluster_yml: str = field(repr=False)
+    rkestate: str = field(repr=False)
     settings: ClusterSettings
     now: datetime
     expected_ca: str = ""

@@ -61,7 +61,7 @@ class Judgement:
         covers = dict(self.cluster_covers)
         covers |= self._apply(worker.node, REQUEST, lambda check: check.rule(worker, self.context), covers)
         if facts.unreachable is not None:
-            covers |= {check.id: "ssh" for check in MACHINE if check.id != "ssh"}
+            covers |= {check.id: "ssh-reachable" for check in MACHINE if check.id != "ssh-reachable"}
         self._apply(worker.node, MACHINE, lambda check: check.rule(facts, worker, self.context), covers)
 
     def check_pairs(self) -> None:

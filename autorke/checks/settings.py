@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from autorke.checks.context import ClusterSettings, Port
+from autorke.drivers.rkefiles.errors import RkeFileError
+from autorke.drivers.rkefiles.rkestate import read_state
 
 COMPONENT_PORTS = (
     Port(10250, "tcp", "kubelet"),
@@ -70,6 +72,15 @@ def settings_of(rke_config: Mapping[str, Any]) -> ClusterSettings:
         ports=worker_ports(plugin, ingress),
     )
     return _with_cri_dockerd(settings, rke_config)
+
+
+def settings_in(rkestate: str) -> ClusterSettings:
+    """The settings of the current state in the text of a rkestate. A state that cannot be read gives empty settings:
+    the check `rkestate` then says so, and speaks for the checks that would need them."""
+    try:
+        return settings_of(read_state(rkestate).current_config)
+    except RkeFileError:
+        return ClusterSettings(kubernetes_version="", ports=worker_ports("", {}))
 
 
 def worker_ports(plugin: str, ingress: Mapping[str, Any]) -> tuple[Port, ...]:

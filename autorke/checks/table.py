@@ -59,7 +59,7 @@ CLUSTER: tuple[Check[ClusterRule], ...] = (
     _check("cluster-yml", "cluster.yml 有效", "cluster.yml is valid", ERROR, "rke.md §9 #32, §1.4",
            files.check_config_file, covers=NO_CONFIG),
     _check("rkestate", "cluster.rkestate 完整", "cluster.rkestate is whole", ERROR, "rke.md §9 #22, §0.12",
-           files.check_state_file, covers=NO_STATE),
+           files.check_state_file, covers="version-pinned ranges docker-version " + NO_STATE),
     _check("state-ca", "状态属于本集群", "the state is this cluster's", ERROR, "rke.md §9 #23; design §1",
            files.check_state_ca, covers="server-ca state-copy " + NO_STATE),
     _check("server-ca", "API 服务器属于本集群", "the API server is this cluster's", ERROR, "rke.md §9 #23",
@@ -124,7 +124,7 @@ REQUEST: tuple[Check[RequestRule], ...] = (
 )
 
 MACHINE: tuple[Check[MachineRule], ...] = (
-    _check("ssh", "SSH 可达", "SSH works", ERROR, "rke.md §9 #1, §8",
+    _check("ssh-reachable", "SSH 可达", "SSH works", ERROR, "rke.md §9 #1, §8",
            connection.check_ssh),
     _check("facts", "机器信息可读", "facts can be read", ERROR, "rke.md §9 #1",
            connection.check_facts),
@@ -148,7 +148,7 @@ MACHINE: tuple[Check[MachineRule], ...] = (
            docker.check_docker_runs, mends=True),
     _check("docker-access", "可用 Docker 套接字", "the Docker socket may be used", ERROR, "rke.md §9 #2",
            docker.check_docker_access),
-    _check("ssh-forwarding", "sshd 允许转发", "sshd allows forwarding", ERROR, "rke.md §9 #3",
+    _check("forwarding", "sshd 允许转发", "sshd allows forwarding", ERROR, "rke.md §9 #3",
            docker.check_forwarding),
     _check("docker-version", "Docker 版本受支持", "the Docker version is supported", ERROR, "rke.md §9 #4",
            docker.check_docker_version, covers="docker-cgroup", mends=True),
@@ -220,9 +220,13 @@ PAIR: tuple[Check[PairRule], ...] = (
 )
 # fmt: on
 
+CHECKS = (*CLUSTER, *REQUEST, *MACHINE, *PAIR)
+"""Every check, in order."""
+
 SCOPES: dict[str, Sequence[Check[ClusterRule] | Check[RequestRule] | Check[MachineRule] | Check[PairRule]]] = {
     "cluster": CLUSTER,
     "request": REQUEST,
     "machine": MACHINE,
     "pair": PAIR,
 }
+"""What a check looks at: the cluster, what the ticket says of a machine, the machine, or two machines of one ticket."""

@@ -36,7 +36,8 @@ OTHER_CA = "bc99a5e2bc7fd04f7be6437c3ec1d0ec583855e8fa8f49b2dcf1109ab6c7d2c4"
 MINE = "e0c2aa1287c9dd6ea7f939c7443f0dbbdce93d45a8304c82966ff920dacc1ac8"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 GIB = 1024 * 1024
-MODULES = "br_netfilter overlay nf_conntrack ip_tables ip_set xt_set ip_vs ip_vs_rr vxlan ipip".split()
+CONTROL = ("controlplane", "etcd")
+MODULES = ("br_netfilter", "overlay", "nf_conntrack", "ip_tables", "ip_set", "xt_set", "vxlan", "ipip")
 
 
 def machine(hostname: str = "w3", address: str = "10.0.0.23") -> MachineFacts:
@@ -149,7 +150,7 @@ def context() -> ClusterContext:
         expected_ca=MINE,
         server_ca=MINE,
         members=(
-            KnownNode("prod-a", "cp1", "127.0.0.11", hostname="cp1", roles=("controlplane", "etcd"), machine_id="aa" * 16),
+            KnownNode("prod-a", "cp1", "127.0.0.11", hostname="cp1", roles=CONTROL, machine_id="aa" * 16),
             KnownNode("prod-a", "w1", "127.0.0.21", hostname="w1", machine_id="bb" * 16),
             KnownNode("prod-a", "w2", "127.0.0.22", hostname="w2", machine_id="cc" * 16),
         ),
@@ -160,7 +161,7 @@ def context() -> ClusterContext:
             ),
         ),
         live=(
-            LiveNode("cp1", "cp1", "127.0.0.11", "127.0.0.11", roles=("controlplane", "etcd"), machine_id="aa" * 16),
+            LiveNode("cp1", "cp1", "127.0.0.11", "127.0.0.11", roles=CONTROL, machine_id="aa" * 16),
             LiveNode("w1", "w1", "127.0.0.21", "127.0.0.21", machine_id="bb" * 16),
             LiveNode("w2", "w2", "127.0.0.22", "127.0.0.22", machine_id="cc" * 16),
         ),
@@ -170,7 +171,7 @@ def context() -> ClusterContext:
         docker_root="/var/lib/docker",
         controlplane=(Endpoint("127.0.0.11", 6443),),
         control_hosts=(
-            ControlHost(SshTarget(name="cp1", address="127.0.0.11", user="ops", host_key="ssh-ed25519 AAAA"), ("controlplane", "etcd")),
+            ControlHost(SshTarget(name="cp1", address="127.0.0.11", user="ops", host_key="ssh-ed25519 AAAA"), CONTROL),
         ),
     )  # fmt: skip
 
@@ -183,6 +184,10 @@ class Scene:
     context: ClusterContext = field(default_factory=context)
     facts: Mapping[str, NodeFacts] = field(default_factory=lambda: {"w3": node_facts()})
     control_hosts: tuple[ControlHostFacts, ...] = (ControlHostFacts("cp1", "127.0.0.11"),)
+
+    @property
+    def live(self) -> tuple[LiveNode, ...]:
+        return self.context.live or ()
 
     def judge(self) -> Report:
         return judge(self.workers, self.context, self.facts, self.control_hosts)

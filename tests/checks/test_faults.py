@@ -9,15 +9,18 @@ import pytest
 
 from autorke.checks.results import Level, Result
 from autorke.checks.table import SCOPES
-from tests.checks.faults import FAULTS, Fault
+from tests.checks.breaking import Fault
+from tests.checks.cluster_faults import CLUSTER_FAULTS
 from tests.checks.healthy import Scene
+from tests.checks.machine_faults import MACHINE_FAULTS
 
+FAULTS = (*MACHINE_FAULTS, *CLUSTER_FAULTS)
 IDS = [check.id for checks in SCOPES.values() for check in checks]
 
 
 def test_a_healthy_machine_gets_no_message_and_every_check_speaks() -> None:
     report = Scene().judge()
-    assert [result for result in report.messages] == []
+    assert list(report.messages) == []
     assert [result.check for result in report.results] == IDS
     assert report.not_run == ()
     assert not report.blocked
@@ -84,5 +87,5 @@ def test_before_initialise_what_it_sets_up_is_a_warning() -> None:
 def test_an_unreachable_machine_says_one_thing_and_the_rest_is_not_run() -> None:
     fault = next(it for it in FAULTS if it.name == "ssh hanging")
     report = fault.breaks(Scene()).judge()
-    silent = {item.check for item in report.not_run if item.because == "ssh"}
-    assert silent == {check.id for check in SCOPES["machine"]} - {"ssh"}
+    silent = {item.check for item in report.not_run if item.because == "ssh-reachable"}
+    assert silent == {check.id for check in SCOPES["machine"]} - {"ssh-reachable"}

@@ -267,7 +267,13 @@ def _short(version: str) -> str:
 
 
 def _error_code(facts: NodeFacts) -> str:
-    return str(facts.docker_error["code"]) if facts.docker_error else ""
+    """What keeps Docker from us. The machine's own look at the socket's permissions comes first: sshd refuses a denied
+    socket, a missing one and a forbidden forwarding in the same words."""
+    if facts.docker_error is None:
+        return ""
+    if facts.machine is not None and facts.machine.docker_socket_denied:
+        return DENIED
+    return str(facts.docker_error["code"])
 
 
 def _error_text(facts: NodeFacts) -> Text:
