@@ -18,7 +18,7 @@ from autorke.drivers.rkefiles.edit import add_workers
 from autorke.drivers.rkefiles.errors import DuplicateNode
 from autorke.drivers.rkefiles.fullstate import check_copy, push_state
 from autorke.drivers.rkefiles.merge import read_back, state_text, with_workers_added
-from autorke.drivers.rkefiles.nodes import RkeNode, check_new_workers
+from autorke.drivers.rkefiles.nodes import RkeNode
 from autorke.drivers.rkefiles.rkestate import RkeState, check_belongs, check_settled, read_state
 from autorke.drivers.ssh import connect
 from autorke.drivers.workerplane.certificates import serving_certificate
@@ -71,9 +71,8 @@ def read_files(path: Path, kubeconfig: Path | None = None) -> ClusterFiles:
 def prepare(files: ClusterFiles, node: RkeNode, remote: Remote, kube: Kube, access: Access, say: Emit) -> Prepared:
     """Compute the plan; reads only, on the target, on one healthy worker and in the cluster.
 
-    Raises what the checks raise: StateOfOtherCluster, DuplicateNode, NotAWorker, SpecDiffers, UnknownKubernetesVersion.
+    Raises what the checks raise: StateOfOtherCluster, DuplicateNode, SpecDiffers, UnknownKubernetesVersion.
     """
-    check_new_workers(files.state.nodes, [node])
     check_belongs(files.state, files.cluster, ca_fingerprint=kube.server_ca_fingerprint())
     copy_version = check_copy(kube.state_store(), files.state)
     registered = kube.nodes()
