@@ -104,6 +104,42 @@ def test_cloud_config_of_azure_is_indented_by_empty_lines() -> None:
     assert text == '{\n\n"cloud": "",\n\n"tenantId": "t\\u003c",\n\n"backoff": false,\n\n"n": 3\n}'
 
 
+VSPHERE = [
+    "",
+    "[Global]",
+    'user = "u"',
+    'password = ""',
+    'insecure-flag = "true"',
+    'datacenters = "dc"',
+    'soap-roundtrip-count = "3"',
+    "",
+    "",
+    '[VirtualCenter "vc1"]',
+    '        user = "u"',
+    '        password = "p"',
+    '        datacenters = "dc1"',
+    '        soap-roundtrip-count = "0"',
+    '[VirtualCenter "vc2"]',
+    '        user = "a\\b"',
+    '        password = "p"q"',
+    '        port = "443"',
+    '        soap-roundtrip-count = "0"',
+    "",
+    "[Workspace]",
+    '        server = "vc1"',
+    '        datacenter = ""',
+    '        folder = "f"',
+    '        default-datastore = ""',
+    '        resourcepool-path = ""',
+    "",
+    "[Disk]",
+    "        scsicontrollertype = pvscsi",
+    "",
+    "[Network]",
+    '        public-network = "VM Network"',
+]
+
+
 def test_cloud_config_of_vsphere() -> None:
     settings = {
         "global": {"user": "u", "insecure-flag": True, "soap-roundtrip-count": 3, "datacenters": "dc"},
@@ -115,40 +151,7 @@ def test_cloud_config_of_vsphere() -> None:
         "disk": {"scsicontrollertype": "pvscsi"},
         "network": {"public-network": "VM Network"},
     }
-    assert cloud_config({"name": "vsphere", "vsphereCloudProvider": settings}).splitlines() == [
-        "",
-        "[Global]",
-        'user = "u"',
-        'password = ""',
-        'insecure-flag = "true"',
-        'datacenters = "dc"',
-        'soap-roundtrip-count = "3"',
-        "",
-        "",
-        '[VirtualCenter "vc1"]',
-        '        user = "u"',
-        '        password = "p"',
-        '        datacenters = "dc1"',
-        '        soap-roundtrip-count = "0"',
-        '[VirtualCenter "vc2"]',
-        '        user = "a\\b"',
-        '        password = "p"q"',
-        '        port = "443"',
-        '        soap-roundtrip-count = "0"',
-        "",
-        "[Workspace]",
-        '        server = "vc1"',
-        '        datacenter = ""',
-        '        folder = "f"',
-        '        default-datastore = ""',
-        '        resourcepool-path = ""',
-        "",
-        "[Disk]",
-        "        scsicontrollertype = pvscsi",
-        "",
-        "[Network]",
-        '        public-network = "VM Network"',
-    ]
+    assert cloud_config({"name": "vsphere", "vsphereCloudProvider": settings}).splitlines() == VSPHERE
 
 
 def test_cloud_config_of_aws() -> None:
