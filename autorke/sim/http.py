@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -129,7 +130,7 @@ def _request(head: h11.Request, body: bytes) -> Request:
 
 
 async def _send(connection: h11.Connection, writer: Writer, request: Request, response: Response) -> None:
-    headers = [("Content-Type", response.content_type), *response.headers.items()]
+    headers = [("Date", formatdate(usegmt=True)), ("Content-Type", response.content_type), *response.headers.items()]
     if isinstance(response.body, bytes):
         headers.append(("Content-Length", str(len(response.body))))
     else:

@@ -81,4 +81,4 @@ def test_a_command_the_simulator_does_not_know_is_127_and_counted(sim: SimHandle
         assert remote.run(["sh", "-c", "for i in 1 2; do echo $i; done"]).exit_code == 127
 
     assert sim.counters("free-004")["unknown_commands"] == 2
-    assert [e["command"] for e in sim.journal("free-004") if e["what"] == "exec.unknown"][0] == "frobnicate --all"
+    assert next(e["command"] for e in sim.journal("free-004") if e["what"] == "exec.unknown") == "frobnicate --all"

@@ -205,7 +205,7 @@ def test_a_cmdb_that_fails_or_answers_half(sim: SimHandle, kind: str, more: dict
             answer = client.get(url)
             assert answer.status_code == more.get("status", 200)
             if kind == "garbage":
-                with pytest.raises(ValueError, match="JSON|Unterminated|Expecting"):
+                with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
                     answer.json()
         assert client.get(url).json()["data"]["total"] == len(sim.index["machines"])
 

@@ -58,6 +58,11 @@ class Container:
     ended: asyncio.Event | None = None
 
     @property
+    def lasting(self) -> bool:
+        """Runs, and its end is not already certain: a program that fails at once never serves."""
+        return self.state == "running" and self.timer is None
+
+    @property
     def host_config(self) -> Mapping[str, Any]:
         return self.body.get("HostConfig") or {}
 
@@ -191,12 +196,12 @@ class Engine:
     def _run(self, found: Container) -> None:
         outcome = self._program(found)
         found.state, found.started, found.exit_code = "running", time.time(), 0
-        found.ended = None
+        found.ended = found.timer = None
+        if outcome.exit_code is not None:
+            found.timer = asyncio.get_running_loop().call_later(outcome.seconds, self._end, found, outcome)
         self._tell(found, "start")
         for stream, text in ((1, outcome.stdout), (2, outcome.stderr)):
             found.logs.extend((stream, time.time(), line.encode() + b"\n") for line in text.splitlines())
-        if outcome.exit_code is not None:
-            found.timer = asyncio.get_running_loop().call_later(outcome.seconds, self._end, found, outcome)
 
     def _end(self, found: Container, outcome: Outcome) -> None:
         if outcome.effect is not None:
@@ -206,7 +211,14 @@ class Engine:
             found.state = "restarting"
             found.restarts += 1
             delay = min(0.1 * 2 ** min(found.restarts, 10), 60.0)
-            found.timer = asyncio.get_running_loop().call_later(delay, self._run, found)
+            found.timer = asyncio.get_running_loop().call_later(delay, self._run_again, found)
+
+    def _run_again(self, found: Container) -> None:
+        try:
+            self._run(found)
+        except EngineError as error:
+            found.logs.append((2, time.time(), error.message.encode() + b"\n"))
+            self._stopped(found, 128)
 
     def _stopped(self, found: Container, exit_code: int) -> None:
         if found.timer is not None:

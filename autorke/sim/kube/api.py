@@ -113,7 +113,7 @@ def _fixed(cluster: Cluster, parts: Sequence[str]) -> Response | None:
             {"major": major, "minor": minor, "gitVersion": cluster.versions.kubelet, "platform": "linux/amd64"}
         )
     if len(parts) == 1 and parts[0] in {"healthz", "livez", "readyz"}:
-        return text_response("ok")
+        return _health(cluster, parts[0])
     if list(parts) == ["api"]:
         return json_response({"kind": "APIVersions", "versions": ["v1"]})
     if list(parts) == ["apis"]:
@@ -136,6 +136,14 @@ def _fixed(cluster: Cluster, parts: Sequence[str]) -> Response | None:
                 {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": entries}
             )
     return None
+
+
+def _health(cluster: Cluster, name: str) -> Response:
+    checks = cluster.checks()
+    lines = [f"[+]{check} ok" if fine else f"[-]{check} failed: reason withheld" for check, fine in checks.items()]
+    fine = all(checks.values())
+    said = "\n".join([*lines, f"{name} check {'passed' if fine else 'failed'}"])
+    return text_response(said, 200 if fine else 500)
 
 
 VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
@@ -232,7 +240,7 @@ def _checked(cluster: Cluster, kind: Kind, body: Any) -> Object:
 
 def _read(cluster: Cluster, place: Place) -> Object:
     if place.kind is LEASES:
-        cluster.leases()
+        cluster.renew_leases()
     if place.kind.resource == "componentstatuses":
         return next(
             (obj for obj in _components(cluster) if obj["metadata"]["name"] == place.name), None
@@ -258,9 +266,9 @@ def _list(cluster: Cluster, place: Place, request: Request) -> Response:
     store, kind = cluster.store, place.kind
     if kind.resource == "componentstatuses":
         found = _components(cluster)
-    elif kind is LEASES and place.namespace in {"", "kube-node-lease"}:
-        found = cluster.leases()
     else:
+        if kind is LEASES:
+            cluster.renew_leases()
         found = store.select(
             kind, place.namespace, request.query.get("labelSelector", ""), request.query.get("fieldSelector", "")
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -165,14 +166,26 @@ class Cluster:
             return obj | {"status": obj["status"] | {"conditions": beats}}
         return obj
 
-    def leases(self) -> list[Object]:
-        """Leases of the kubelets that run now."""
+    def renew_leases(self) -> None:
+        """Bring the leases up to date: no one renews them in the background, they are made when someone looks."""
+        now = time.time()
         for name in self._kubelets:
-            if self.store.find(NODES, name) and self.store.find(LEASES, name, "kube-node-lease") is None:
-                self.store.create(LEASES, nodes.lease(name), "kube-node-lease")
-        return [
-            obj | {"spec": nodes.lease(obj["metadata"]["name"])["spec"]}
-            if obj["metadata"]["name"] in self._kubelets
-            else obj
-            for obj in self.store.select(LEASES, "kube-node-lease")
-        ]
+            if self.store.find(NODES, name):
+                self._renew("kube-node-lease", nodes.lease(name, name, now, 40))
+        for service in ("kube-scheduler", "kube-controller-manager"):
+            found = [(master, master.running(service)) for master in self.masters if not master.dead]
+            leader = next((master.name for master, container in found if container), None)
+            if leader is not None:
+                self._renew("kube-system", nodes.lease(service, f"{leader}_{service}", now, 15))
+
+    def _renew(self, namespace: str, lease: Object) -> None:
+        name = lease["metadata"]["name"]
+        old = self.store.find(LEASES, name, namespace)
+        if old is None:
+            self.store.create(LEASES, lease, namespace)
+        else:
+            self.store.replace(LEASES, name, old | {"spec": lease["spec"]}, namespace)
+
+    def checks(self) -> dict[str, bool]:
+        """What `/readyz?verbose` lists."""
+        return {"ping": True, "etcd": any(master.running("etcd") for master in self.masters if not master.dead)}

@@ -98,14 +98,12 @@ def conditions(*, ready: bool | None, why: str, said: str) -> list[dict[str, str
     ]
 
 
-def lease(name: str) -> dict[str, Any]:
+def lease(name: str, holder: str, renewed: float, seconds: int) -> dict[str, Any]:
+    """A Lease last renewed at `renewed` (Unix time)."""
+    moment = datetime.fromtimestamp(renewed, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {
-        "metadata": {"name": name, "namespace": "kube-node-lease"},
-        "spec": {
-            "holderIdentity": name,
-            "leaseDurationSeconds": 40,
-            "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        },
+        "metadata": {"name": name},
+        "spec": {"holderIdentity": holder, "leaseDurationSeconds": seconds, "renewTime": moment},
     }
 
 

@@ -73,8 +73,9 @@ class Host:
     # -- what listens here
 
     def running(self, service: str) -> Container | None:
+        """The container in which a service runs, and will go on running."""
         for found in self.engine.all():
-            if found.state == "running" and programs.service(found) == service:
+            if found.lasting and programs.service(found) == service:
                 return found
         return None
 
