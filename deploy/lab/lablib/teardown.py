@@ -1,6 +1,8 @@
 """Takes the lab down and proves that nothing of it is left on this computer. The cache stays."""
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 from lablib import engine, events, kernel
@@ -12,6 +14,7 @@ def down(lab: Lab) -> None:
     """Remove machines, engine, bridge, rules, mounts and files. Safe to repeat. Raises LabError if something stays."""
     events.stop(lab)
     engine.stop(lab)
+    _end_ssh(lab)
     for mount in _mounts(lab):
         run(["umount", "--lazy", mount])
     for group in _cgroups():
@@ -26,7 +29,7 @@ def down(lab: Lab) -> None:
 
 def remains(lab: Lab) -> list[str]:
     """Everything of the lab that is still on this computer: processes, mounts, interface, rules, cgroups, files."""
-    found = [f"process {line}" for line in _processes(lab)]
+    found = [f"process {number} {command}" for number, command in _processes(lab).items()]
     found += [f"mount {mount}" for mount in _mounts(lab)]
     found += [f"cgroup {group}" for group in _cgroups()]
     if succeeds(["ip", "link", "show", BRIDGE]):
@@ -52,14 +55,21 @@ def _cgroups() -> list[Path]:
     return sorted(groups, key=lambda path: len(path.parts), reverse=True)
 
 
-def _processes(lab: Lab) -> list[str]:
-    """`pid command` of every process whose command line names the state directory."""
-    found = []
+def _end_ssh(lab: Lab) -> None:
+    """End connections to machines that are gone, left by a lab command or an Ansible that was killed."""
+    for number, command in _processes(lab).items():
+        if command.split()[0].rpartition("/")[2].startswith("ssh"):
+            os.kill(number, signal.SIGTERM)
+
+
+def _processes(lab: Lab) -> dict[int, str]:
+    """Process id -> command of every process whose command line names the state directory."""
+    found = {}
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         if f"{lab.state}/" in command:
-            found.append(f"{file.parent.name} {command[:120]}")
+            found[int(file.parent.name)] = command[:120]
     return found
