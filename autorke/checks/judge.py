@@ -91,7 +91,7 @@ class Judgement:
                 continue
             result = self._result(node, check, finding)
             if result.level in (Level.ERROR, Level.WARNING):
-                covers |= {name: check.id for name in check.covers if name != check.id}
+                covers |= dict.fromkeys(check.covers, check.id)
             self.results[node, check.id] = result
             self.on_result(result)
         return covers

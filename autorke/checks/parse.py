@@ -6,6 +6,7 @@ import ipaddress
 import struct
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 
 from autorke.checks.facts import CaFile, Disk, InterfaceAddress, Leftover, Link, Listener, MachineFacts, Swap
@@ -64,35 +65,10 @@ def _rows(name: str, text: str) -> Rows:
 
 
 def _facts(rows: Rows) -> MachineFacts:
-    user = _first(rows, "user", 3)
-    os_id, os_version, os_name = _first(rows, "os", 3)
-    kernel, architecture = _first(rows, "kernel", 2)
-    memory, available = _first(rows, "memory", 2)
-    gpu = _first(rows, "gpu", 3)
     docker = {row[0]: row[1] for row in rows["docker"]}
-    return MachineFacts(
-        user=user[0],
-        groups=tuple(user[2].split(",")) if user[2] else (),
-        root=_one(rows, "root"),
-        hostname=_one(rows, "hostname"),
-        fqdn=_one(rows, "fqdn"),
-        os_id=os_id,
-        os_version=os_version,
-        os_name=os_name,
-        kernel=kernel,
-        architecture=architecture,
-        machine_id=_one(rows, "machine-id"),
-        product_uuid=_one(rows, "product-uuid").lower(),
-        uptime_s=int(_one(rows, "uptime")),
-        cpus=int(_one(rows, "cpus")),
-        memory_kib=int(memory),
-        memory_available_kib=int(available),
-        ntp=_one(rows, "ntp"),
-        cgroup=int(_one(rows, "cgroup")),
-        selinux=_one(rows, "selinux"),
-        nofile_hard=_limit(_first(rows, "nofile", 2)[1]),
-        started_ns=int(_one(rows, "time")),
-        ended_ns=int(_one(rows, "time-end") or _one(rows, "time")),
+    gpu = _first(rows, "gpu", 3)
+    return replace(
+        _single_values(rows),
         docker_binary=docker.get("binary", ""),
         docker_socket=docker.get("socket", ""),
         docker_socket_denied="denied" in docker,
@@ -115,6 +91,37 @@ def _facts(rows: Rows) -> MachineFacts:
         distributions={row[0]: row[1] for row in rows["distribution"]},
         gpus=int(gpu[1] or 0),
         gpu_driver=gpu[2],
+    )
+
+
+def _single_values(rows: Rows) -> MachineFacts:
+    """The facts that come once."""
+    user, os = _first(rows, "user", 3), _first(rows, "os", 3)
+    kernel, architecture = _first(rows, "kernel", 2)
+    memory, available = _first(rows, "memory", 2)
+    return MachineFacts(
+        user=user[0],
+        groups=tuple(user[2].split(",")) if user[2] else (),
+        root=_one(rows, "root"),
+        hostname=_one(rows, "hostname"),
+        fqdn=_one(rows, "fqdn"),
+        os_id=os[0],
+        os_version=os[1],
+        os_name=os[2],
+        kernel=kernel,
+        architecture=architecture,
+        machine_id=_one(rows, "machine-id"),
+        product_uuid=_one(rows, "product-uuid").lower(),
+        uptime_s=int(_one(rows, "uptime")),
+        cpus=int(_one(rows, "cpus")),
+        memory_kib=int(memory),
+        memory_available_kib=int(available),
+        ntp=_one(rows, "ntp"),
+        cgroup=int(_one(rows, "cgroup")),
+        selinux=_one(rows, "selinux"),
+        nofile_hard=_limit(_first(rows, "nofile", 2)[1]),
+        started_ns=int(_one(rows, "time")),
+        ended_ns=int(_one(rows, "time-end") or _one(rows, "time")),
     )
 
 
@@ -159,4 +166,6 @@ def _listener(row: Sequence[str]) -> Listener:
     address, _, port = place.partition(":")
     words = [int(address[at : at + 8], 16) for at in range(0, len(address), 8)]
     packed = b"".join(struct.pack("<I", word) for word in words)
-    return Listener(protocol, str(ipaddress.ip_address(packed)), int(port, 16))
+    parsed = ipaddress.ip_address(packed)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return Listener(protocol, str(mapped or parsed), int(port, 16))

@@ -40,7 +40,8 @@ class Check(Generic[Rule]):
 def _check(
     id: str, zh: str, en: str, level: Level, source: str, rule: Rule, *, covers: str = "", mends: bool = False
 ) -> Check[Rule]:
-    return Check(id, Text(zh=zh, en=en), level, source, rule, tuple(covers.split()), mends)
+    others = tuple(name for name in dict.fromkeys(covers.split()) if name != id)
+    return Check(id, Text(zh=zh, en=en), level, source, rule, others, mends)
 
 
 ERROR, WARNING = Level.ERROR, Level.WARNING

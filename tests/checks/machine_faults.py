@@ -146,6 +146,8 @@ MACHINE_FAULTS: tuple[Fault, ...] = (
     Fault("socket forwarding forbidden", "forwarding", ERROR, ("AllowStreamLocalForwarding", "/var/run/docker.sock"),
           lambda scene: scene.with_facts(socket_forwarded=False, docker=None, docker_error=ForwardingRefused(
               name="w3", what="/var/run/docker.sock", reason="Administratively prohibited").as_json())),
+    Fault("socket forwarding forbidden, docker client there", "forwarding", WARNING, ("stock rke could not",),
+          lambda scene: scene.with_facts(socket_forwarded=False)),
     Fault("tcp forwarding forbidden", "forwarding", ERROR, ("AllowTcpForwarding", "127.0.0.11:6443", "reload sshd"),
           lambda scene: scene.with_facts(reach=(_PROHIBITED,))),
     Fault("docker too old", "docker-version", ERROR, ("1.12.6", "v1.20.15-rancher2-1", "20.10"),

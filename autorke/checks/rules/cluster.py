@@ -51,6 +51,7 @@ def check_control_hosts(facts: ClusterFacts, _workers: Sequence[NewWorker], cont
 
 
 def check_control_nodes(_facts: ClusterFacts, _workers: Sequence[NewWorker], context: ClusterContext) -> Finding | None:
+    """A sick controlplane or etcd node comes first: joining adds load to a cluster that is losing quorum."""
     if context.live is None:
         return None
     control = [node for node in context.live if {"controlplane", "etcd"} & set(node.roles)]

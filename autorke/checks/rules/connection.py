@@ -20,6 +20,7 @@ def check_ssh(facts: NodeFacts, worker: NewWorker, _context: ClusterContext) -> 
 
 
 def check_facts(facts: NodeFacts, worker: NewWorker, _context: ClusterContext) -> Finding:
+    """Without its facts nothing else of the machine can be judged."""
     if facts.machine_error is not None:
         return _of(facts.machine_error)
     privilege = facts.machine.root if facts.machine is not None else "-"

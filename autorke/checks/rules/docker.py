@@ -6,7 +6,7 @@ import re
 
 from autorke.checks.context import ClusterContext, NewWorker
 from autorke.checks.facts import NodeFacts
-from autorke.checks.results import Finding, fault, fine, unknown
+from autorke.checks.results import Finding, Level, fault, fine, unknown
 from autorke.core.errors import Text
 
 ABSENT = "docker-absent"
@@ -17,6 +17,7 @@ RKE_NEWEST_API = (1, 41)
 
 
 def check_docker_runs(facts: NodeFacts, worker: NewWorker, _context: ClusterContext) -> Finding | None:
+    """Without a Docker Engine there is nothing to join with."""
     if facts.docker is not None:
         return fine(f"Docker {facts.docker.version}", f"Docker {facts.docker.version}")
     code = _error_code(facts)
@@ -74,7 +75,8 @@ def check_docker_access(facts: NodeFacts, worker: NewWorker, _context: ClusterCo
 
 
 def check_forwarding(facts: NodeFacts, worker: NewWorker, _context: ClusterContext) -> Finding | None:
-    """rke and we reach Docker, health ports and the API through SSH channels; sshd may forbid them."""
+    """rke and we reach Docker, health ports and the API through SSH channels; sshd may forbid them. Where only the
+    socket's stream is forbidden and Docker's client is there, we go through that, and rke could not: a warning."""
     tcp = [f"{it.host}:{it.port}" for it in facts.reach if it.prohibited]
     stream = facts.socket_forwarded is False and _error_code(facts) in (FORWARDING, "")
     if not tcp and not stream:
@@ -94,6 +96,7 @@ def check_forwarding(facts: NodeFacts, worker: NewWorker, _context: ClusterConte
             f" {worker.node}, then"
             " `systemctl reload sshd`",
         ),
+        level=Level.WARNING if stream and facts.docker is not None else None,
     )
 
 
@@ -135,6 +138,7 @@ def check_docker_version(facts: NodeFacts, worker: NewWorker, context: ClusterCo
 
 
 def check_docker_os(facts: NodeFacts, _worker: NewWorker, _context: ClusterContext) -> Finding | None:
+    """The worker plane we compute is the one for Linux."""
     if facts.docker is None:
         return None
     if facts.docker.os_type == "linux":

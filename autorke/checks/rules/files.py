@@ -38,6 +38,7 @@ def check_state_file(facts: ClusterFacts, _workers: Sequence[NewWorker], _contex
 
 
 def check_roles_present(facts: ClusterFacts, _workers: Sequence[NewWorker], _context: ClusterContext) -> Finding | None:
+    """rke accepts a cluster without controlplane or etcd (rke.md §1.4); ours would be half a cluster.yml."""
     if facts.config is None:
         return None
     roles = {role for node in facts.config.nodes for role in node.roles}
@@ -166,6 +167,7 @@ def check_phantom_nodes(facts: ClusterFacts, workers: Sequence[NewWorker], _cont
 
 
 def check_state_lacks(facts: ClusterFacts, workers: Sequence[NewWorker], _context: ClusterContext) -> Finding | None:
+    """A node that is in cluster.yml only was never deployed, or its run failed: rke would deploy it with ours."""
     if facts.config is None or facts.state is None:
         return None
     deployed = {node.address for node in facts.state.nodes} | _resumed(workers)
@@ -213,6 +215,7 @@ def check_same_nodes(facts: ClusterFacts, _workers: Sequence[NewWorker], _contex
 
 
 def check_state_settled(facts: ClusterFacts, workers: Sequence[NewWorker], _context: ClusterContext) -> Finding | None:
+    """A run that failed half-way leaves a desiredState that nobody reached; the next `rke up` would reach for it."""
     if facts.state is None or _resumed(workers):
         return None
     try:

@@ -99,6 +99,7 @@ def check_serves_kubernetes(facts: NodeFacts, worker: NewWorker, _context: Clust
 
 
 def check_other_distribution(facts: NodeFacts, _worker: NewWorker, _context: ClusterContext) -> Finding | None:
+    """Two kubelets on one machine fight over ports, cgroups and iptables."""
     machine = facts.machine
     if machine is None:
         return None

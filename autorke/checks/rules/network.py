@@ -101,6 +101,7 @@ def check_host_subnet(facts: NodeFacts, worker: NewWorker, context: ClusterConte
 
 
 def check_mtu(facts: NodeFacts, worker: NewWorker, context: ClusterContext) -> Finding | None:
+    """An interface with a smaller MTU than the network assumes drops large packets in silence."""
     machine, expected = facts.machine, context.settings.mtu
     if machine is None or not expected:
         return None
@@ -175,6 +176,7 @@ def check_node_ports(facts: NodeFacts, worker: NewWorker, context: ClusterContex
 
 
 def check_firewall(facts: NodeFacts, worker: NewWorker, context: ClusterContext) -> Finding | None:
+    """firewalld and ufw flush or reorder the rules of kube-proxy and the network plugin."""
     machine = facts.machine
     if machine is None:
         return None

@@ -148,6 +148,7 @@ def check_role_labels(worker: NewWorker, _context: ClusterContext) -> Finding:
 
 
 def check_taints(worker: NewWorker, _context: ClusterContext) -> Finding:
+    """rke drops duplicate and reserved taints with a warning, and does not check their syntax (rke.md §12)."""
     wrong = [
         f"{taint.key!r}={taint.value!r}:{taint.effect}"
         for taint in worker.taints

@@ -51,6 +51,7 @@ def check_clock(facts: NodeFacts, worker: NewWorker, context: ClusterContext) ->
 
 
 def check_ntp(facts: NodeFacts, worker: NewWorker, _context: ClusterContext) -> Finding | None:
+    """Without a time daemon the clock agrees today and not in a month."""
     if facts.machine is None:
         return None
     if facts.machine.ntp == "synchronized":
@@ -67,6 +68,7 @@ def check_ntp(facts: NodeFacts, worker: NewWorker, _context: ClusterContext) -> 
 
 
 def check_architecture(facts: NodeFacts, _worker: NewWorker, context: ClusterContext) -> Finding | None:
+    """Images of another architecture start with `exec format error`, after the join."""
     if facts.machine is None:
         return None
     mine = ARCHITECTURES.get(facts.machine.architecture)
@@ -88,6 +90,7 @@ def check_architecture(facts: NodeFacts, _worker: NewWorker, context: ClusterCon
 
 
 def check_kernel(facts: NodeFacts, _worker: NewWorker, _context: ClusterContext) -> Finding | None:
+    """overlay2 and Calico need 3.10."""
     if facts.machine is None:
         return None
     release = facts.machine.kernel
@@ -127,6 +130,7 @@ def check_swap(facts: NodeFacts, worker: NewWorker, context: ClusterContext) -> 
 
 
 def check_modules(facts: NodeFacts, worker: NewWorker, context: ClusterContext) -> Finding | None:
+    """kube-proxy and the network plugin fail late, and with obscure messages, without their modules."""
     machine = facts.machine
     if machine is None:
         return None
@@ -235,6 +239,7 @@ def check_kernel_limits(facts: NodeFacts, worker: NewWorker, context: ClusterCon
 
 
 def check_resources(facts: NodeFacts, _worker: NewWorker, context: ClusterContext) -> Finding | None:
+    """kubelet, Docker and the network plugin alone take about 1 GiB and half a CPU."""
     machine, limits = facts.machine, context.limits
     if machine is None:
         return None
@@ -285,6 +290,7 @@ def _low_disks(machine: MachineFacts, context: ClusterContext) -> tuple[list[str
 
 
 def check_inodes(facts: NodeFacts, worker: NewWorker, context: ClusterContext) -> Finding | None:
+    """A file system without free inodes is as full as one without space."""
     machine, least = facts.machine, context.limits.inodes_free_percent
     if machine is None:
         return None
