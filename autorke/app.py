@@ -19,7 +19,7 @@ from autorke.machines import routes as machines_routes
 from autorke.tickets import admin_routes as ticket_admin_routes
 from autorke.tickets import routes as tickets_routes
 from autorke.tickets import stream_routes
-from autorke.users import admin_routes
+from autorke.users import admin_routes, oidc_routes
 from autorke.users import routes as users_routes
 from autorke.web import health, openapi, problems, sse
 from autorke.web.body import BodyGuard
@@ -30,6 +30,7 @@ from autorke.web.parameters import PREFIX, refuse_unknown
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     users_routes.router,
+    oidc_routes.router,
     admin_routes.router,
     credentials_routes.router,
     machines_routes.router,

@@ -32,6 +32,8 @@ ACCESS: dict[str, str] = {
     "GET /api/v1/login-methods": PUBLIC,
     "POST /api/v1/session": PUBLIC,
     "DELETE /api/v1/session": SIGNED_IN,
+    "GET /api/v1/session/oidc": PUBLIC,
+    "GET /api/v1/session/oidc/callback": PUBLIC,
     "GET /api/v1/me": SIGNED_IN,
     "PATCH /api/v1/me": SIGNED_IN,
     "PUT /api/v1/me/password": SIGNED_IN,

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from autorke.core.errors import Forbidden, Unauthenticated
 from autorke.core.logs import context
+from autorke.core.settings import get_settings
 from autorke.users import sessions
 from autorke.users.access import Actor, Permission
 from autorke.users.errors import CsrfRefused
-from autorke.users.sessions import Client
+from autorke.users.sessions import Client, Opened
 from autorke.web.deps import SessionDep
 
 SESSION_COOKIE = "autorke_session"
@@ -39,6 +40,14 @@ def client_of(request: Request) -> Client:
     """Address and browser of the caller; behind a proxy the server takes the address from trusted headers."""
     host = request.client.host if request.client else "unknown"
     return Client(ip=host[:64], user_agent=request.headers.get("user-agent", ""))
+
+
+def set_cookies(response: Response, opened: Opened) -> None:
+    """The session for the server only, and its CSRF token for the page's script. Lax: an SSO redirect must arrive."""
+    secure, age = get_settings().cookie_secure, int(sessions.MAX_AGE.total_seconds())
+    response.set_cookie(SESSION_COOKIE, opened.token, max_age=age, httponly=True, secure=secure, samesite="lax")
+    csrf = sessions.csrf_token(opened.token)
+    response.set_cookie(CSRF_COOKIE, csrf, max_age=age, httponly=False, secure=secure, samesite="lax")
 
 
 def current_actor(

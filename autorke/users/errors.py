@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from autorke.core.errors import AutoRkeError, Conflict, Forbidden, Text, Unauthenticated, Unprocessable
+from autorke.core.errors import (
+    AutoRkeError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Text,
+    Unauthenticated,
+    Unavailable,
+    Unprocessable,
+)
 
 
 class LoginRefused(Unauthenticated):
@@ -69,3 +78,40 @@ class StillInUse(Conflict):
     code = "user-in-use"
     text = Text(zh="仍有记录指向用户 {name}", en="Records still refer to user {name}")
     remedy = Text(zh="停用该用户即可", en="Disable the user instead")
+
+
+class OidcOff(NotFound):
+    code = "sso-off"
+    text = Text(zh="没有配置单点登录", en="Single sign-on is not configured")
+    remedy = Text(zh="设置 AUTORKE_OIDC_ISSUER 等变量", en="Set AUTORKE_OIDC_ISSUER and the others")
+
+
+class OidcUnavailable(Unavailable):
+    code = "sso-unavailable"
+    text = Text(zh="单点登录服务不可用：{reason}", en="The single sign-on provider does not serve: {reason}")
+    remedy = Text(zh="稍后再试，或用本地账号登录", en="Try again later, or sign in with a local account")
+
+
+class OidcRefused(Unauthenticated):
+    code = "sso-refused"
+    text = Text(zh="单点登录未完成：{reason}", en="Single sign-on was not completed: {reason}")
+    remedy = Text(zh="重新从登录页开始", en="Start again from the sign-in page")
+
+
+class OidcNameTaken(Conflict):
+    """Never linked by name alone: whoever controls names at the provider would take over local accounts."""
+
+    code = "sso-name-taken"
+    text = Text(zh="已有同名的账号 {name}，未与单点登录关联", en="There is an account {name} that is not linked to SSO")
+    remedy = Text(
+        zh="请管理员把该账号的 oidc_subject 设为 {subject}",
+        en="An admin may set oidc_subject of that account to {subject}",
+    )
+
+
+class OidcNoAccount(Forbidden):
+    code = "sso-no-account"
+    text = Text(zh="您还没有账号", en="You have no account here")
+    remedy = Text(
+        zh="请管理员建立 oidc_subject 为 {subject} 的账号", en="Ask an admin for an account with oidc_subject {subject}"
+    )

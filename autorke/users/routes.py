@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from autorke.core.schemas import Page
-from autorke.core.settings import get_settings
 from autorke.users import service, sessions
 from autorke.users.access import ROLES, Actor
-from autorke.users.deps import CSRF_COOKIE, SESSION_COOKIE, CurrentActor, client_of
+from autorke.users.deps import CSRF_COOKIE, SESSION_COOKIE, CurrentActor, client_of, set_cookies
 from autorke.users.models import ApiToken
+from autorke.users.oidc import get_oidc_settings
 from autorke.users.schemas import (
     BindingOut,
     LogIn,
@@ -26,21 +26,12 @@ from autorke.users.schemas import (
     TokenIn,
     TokenOut,
 )
-from autorke.users.sessions import Opened
 from autorke.web.deps import PageDep, SessionDep
 from autorke.web.paging import Column, Slice, page
 
 router = APIRouter(tags=["account"])
 
 TOKEN_COLUMNS = {"name": Column(ApiToken.name), "created_at": Column(ApiToken.created_at, datetime)}
-
-
-def set_cookies(response: Response, opened: Opened) -> None:
-    """The session for the server only, and its CSRF token for the page's script. Lax: an SSO redirect must arrive."""
-    secure, age = get_settings().cookie_secure, int(sessions.MAX_AGE.total_seconds())
-    response.set_cookie(SESSION_COOKIE, opened.token, max_age=age, httponly=True, secure=secure, samesite="lax")
-    csrf = sessions.csrf_token(opened.token)
-    response.set_cookie(CSRF_COOKIE, csrf, max_age=age, httponly=False, secure=secure, samesite="lax")
 
 
 def describe(session: Session, actor: Actor) -> Me:
@@ -61,7 +52,8 @@ def describe(session: Session, actor: Actor) -> Me:
 @router.get("/login-methods", response_model=LoginMethods)
 def login_methods() -> LoginMethods:
     """What the sign-in page can offer. Needs no sign-in."""
-    return LoginMethods(password=True, oidc=None)
+    settings = get_oidc_settings()
+    return LoginMethods(password=True, oidc=settings.label if settings.issuer else None)
 
 
 @router.post("/session", response_model=Me)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime
 from typing import Any
@@ -18,12 +19,16 @@ from autorke.users.errors import (
     BindingExists,
     LastAdmin,
     LoginNeeded,
+    LoginRefused,
+    OidcNameTaken,
+    OidcNoAccount,
     StillInUse,
     TokenExists,
     UserExists,
     WrongPassword,
 )
 from autorke.users.models import ApiToken, RoleBinding, User
+from autorke.users.oidc import Identity
 
 FIRST_ADMIN = "admin"
 
@@ -183,6 +188,32 @@ def delete_token(session: Session, token_id: UUID, *, actor: Actor) -> None:
     if name is None:
         raise NotFound(what="token", key=token_id)
     audit.record(session, actor, action="token.delete", object_type="token", object_id=token_id, name=name)
+
+
+def by_identity(session: Session, who: Identity, *, may_create: bool, role: Role | None) -> User:
+    """The account of somebody whom the provider has named; made at the first sign-in when that is allowed.
+
+    Accounts are found by subject only. Raises OidcNoAccount, OidcNameTaken, LoginRefused (disabled).
+    """
+    user = session.execute(listing().where(User.oidc_subject == who.subject)).scalar_one_or_none()
+    if user is None:
+        if not may_create:
+            raise OidcNoAccount(permission="account", subject=who.subject)
+        user = _create_from(session, who, role)
+    if user.disabled:
+        raise LoginRefused()
+    return user
+
+
+def _create_from(session: Session, who: Identity, role: Role | None) -> User:
+    name = re.sub(r"[^a-z0-9._@-]+", "-", who.name.lower()).strip("-._@")[:64] or "sso-user"
+    if session.execute(select(User.id).where(User.name == name)).first() is not None:
+        raise OidcNameTaken(name=name, subject=who.subject)
+    fields = {"display_name": who.display_name, "email": who.email, "locale": "zh", "oidc_subject": who.subject}
+    user = create(session, actor=None, name=name, **fields)
+    if role is not None:
+        bind(session, user.id, actor=None, role=role, cluster_id=None)
+    return user
 
 
 def create_first_admin(session: Session, *, name: str = FIRST_ADMIN, password: str | None = None) -> str | None:

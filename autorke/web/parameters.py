@@ -20,6 +20,7 @@ def _known(app: FastAPI) -> dict[tuple[str, str], frozenset[str]]:
         )
         for path, operations in app.openapi()["paths"].items()
         for method, operation in operations.items()
+        if not operation.get("x-any-query")
     }
 
 
@@ -27,7 +28,9 @@ def refuse_unknown(request: Request) -> None:
     """A dependency of the whole application. Raises UnknownParameter."""
     if not request.query_params:
         return
-    known = _known(request.app).get((request.method, request.scope["route"].path.removeprefix(PREFIX)), frozenset())
+    known = _known(request.app).get((request.method, request.scope["route"].path.removeprefix(PREFIX)))
+    if known is None:  # marked x-any-query: an outside system adds what it likes
+        return
     for name in request.query_params:
         if name not in known:
             raise UnknownParameter(field=name[:100], name=name[:100], known=", ".join(sorted(known)) or "-")
