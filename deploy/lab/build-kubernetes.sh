@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the Kubernetes components of the lab, one executable and kubectl as a link to it, from Debian's source package with Debian's Go 1.19.
+# Builds the Kubernetes components of the lab from Debian's source package with Debian's Go 1.19: one executable, and
+# kubectl as a link to it.
 # Usage: build-kubernetes.sh VERSION WORK_DIRECTORY OUTPUT_DIRECTORY
 # Source and compiler cache stay in WORK_DIRECTORY, so that an interrupted build goes on where it stopped.
 set -eu
@@ -11,7 +12,8 @@ mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial" "$work/bin" "$ou
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(LABEL)' 'Created-By: Packages' |
     awk '$2 == "bookworm" && $3 == "Debian" {print $1; exit}')
 [ -n "$mirror" ] || { echo "no Debian bookworm mirror among this machine's package sources" >&2; exit 1; }
-echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm main" > "$work/apt/sources.list"
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+echo "deb-src [signed-by=$keyring] $mirror bookworm main" > "$work/apt/sources.list"
 source_apt() {
     apt-get -q -o "Dir::Etc::sourcelist=$work/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
         -o "Dir::State::lists=$work/apt/lists" -o "Dir::Cache=$work/apt" -o APT::Sandbox::User=root "$@"

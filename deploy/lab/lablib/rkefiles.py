@@ -34,6 +34,21 @@ IMAGES = {
     "kubernetes": HYPERKUBE,
     "pod_infra_container": PAUSE,
 }
+AUDIT = {
+    "maxAge": 30,
+    "maxBackup": 10,
+    "maxSize": 100,
+    "path": "/var/log/kube-audit/audit-log.json",
+    "format": "json",
+    "policy": {
+        "kind": "Policy",
+        "apiVersion": "audit.k8s.io/v1",
+        "metadata": {"creationTimestamp": None},
+        "rules": [{"level": "Metadata"}],
+    },
+}
+AUDIT_CHECKSUM = "RKE_AUDITLOG_CONFIG_CHECKSUM=856f426399fb14a50b78e721d15c168c"
+"""MD5 of AUDIT as rke serialises it."""
 
 
 def cluster_yml(lab: Lab) -> str:
@@ -115,22 +130,6 @@ def _node(lab: Lab, address: str, hostname: str, roles: tuple[str, ...]) -> dict
 
 
 def _services() -> dict[str, Any]:
-    # MD5 of the default audit configuration; rke appends it once per pass over the configuration, so twice.
-    checksum = "RKE_AUDITLOG_CONFIG_CHECKSUM=856f426399fb14a50b78e721d15c168c"
-    policy = {
-        "kind": "Policy",
-        "apiVersion": "audit.k8s.io/v1",
-        "metadata": {"creationTimestamp": None},
-        "rules": [{"level": "Metadata"}],
-    }
-    audit = {
-        "maxAge": 30,
-        "maxBackup": 10,
-        "maxSize": 100,
-        "path": "/var/log/kube-audit/audit-log.json",
-        "format": "json",
-        "policy": policy,
-    }
     return {
         "etcd": {
             "image": ETCD,
@@ -141,10 +140,10 @@ def _services() -> dict[str, Any]:
         },
         "kubeApi": {
             "image": HYPERKUBE,
-            "extraEnv": [checksum, checksum],
+            "extraEnv": [AUDIT_CHECKSUM, AUDIT_CHECKSUM],  # rke adds it once per pass over the configuration: twice
             "serviceClusterIpRange": "10.43.0.0/16",
             "serviceNodePortRange": "30000-32767",
-            "auditLog": {"enabled": True, "configuration": audit},
+            "auditLog": {"enabled": True, "configuration": AUDIT},
         },
         "kubeController": {
             "image": HYPERKUBE,
