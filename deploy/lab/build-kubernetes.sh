@@ -9,8 +9,12 @@ version=$1 work=$2 output=$3
 mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial" "$work/bin" "$output"
 
 # A source list of our own, on the mirror that this machine already uses: its apt settings stay untouched.
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(LABEL)' 'Created-By: Packages' |
-    awk '$2 == "bookworm" && $3 == "Debian" {print $1; exit}')
+find_mirror() {
+    apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(LABEL)' 'Created-By: Packages' |
+        awk '$2 == "bookworm" && $3 == "Debian" {print $1; exit}'
+}
+mirror=$(find_mirror)
+[ -n "$mirror" ] || { apt-get -q update && mirror=$(find_mirror); }
 [ -n "$mirror" ] || { echo "no Debian bookworm mirror among this machine's package sources" >&2; exit 1; }
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 echo "deb-src [signed-by=$keyring] $mirror bookworm main" > "$work/apt/sources.list"
