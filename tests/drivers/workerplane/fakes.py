@@ -48,7 +48,8 @@ class FakeMachine:
     exit_codes: dict[str, int] = field(default_factory=dict)
     unhealthy: set[str] = field(default_factory=set)
     root: bool = True
-    target: SshTarget = field(default_factory=lambda: SshTarget(name="m1", address="127.0.0.23", user="root"))
+    sudo_only: bool = False
+    target: SshTarget = field(default_factory=lambda: SshTarget(name="m1", address="127.0.0.23", user="ops"))
 
     def _did(self, call: str) -> None:
         if call == self.fail_on:
@@ -141,8 +142,8 @@ class FakeMachine:
         if command == "test":
             return Completed(0 if path in self.files else 1, "", "")
         assert command == "cat"
-        if not self.root:
-            return Completed(1, "", "sudo: a password is required" if sudo else "cat: Permission denied")
+        if not self.root or (self.sudo_only and not sudo):
+            return Completed(1, "", "sudo: a password is required" if sudo else "cat: 权限不够")
         return Completed(0, self.files[path], "") if path in self.files else Completed(1, "", "No such file")
 
     def open_unix(self, path: str, *, timeout: float = 10.0) -> ByteStream:

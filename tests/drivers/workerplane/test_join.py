@@ -191,6 +191,13 @@ def test_a_user_without_root_can_join_a_worker() -> None:
     assert "autorke-certificate-reader" not in join.machine.box
 
 
+def test_files_that_only_sudo_may_read_are_read_with_sudo() -> None:
+    join = Join()
+    join.machine.sudo_only = True
+    join.run()
+    assert not any("certificate-reader" in call for call in join.machine.calls)
+
+
 def test_file_that_is_no_certificate_is_refused() -> None:
     join = Join()
     join.machine.files[f"{SSL}/kube-ca.pem"] = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----"
