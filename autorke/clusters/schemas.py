@@ -22,6 +22,7 @@ class ClusterIn(In):
     """The three files of a running cluster, as texts. They are checked together before anything is written."""
 
     model_config = ConfigDict(
+        str_strip_whitespace=False,  # files are kept byte for byte
         json_schema_extra={
             "examples": [
                 {

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+import httpx
+from pydantic import AfterValidator, Field, model_validator
 
 from autorke.core.schemas import In
 from autorke.integrations.cmdb.fields import FIELDS, REQUIRED
 
 DottedPath = Annotated[str, Field(pattern=r"^$|^[^.\x00-\x1f]+(\.[^.\x00-\x1f]+)*$", max_length=200)]
 Token = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=100)]
+
+
+HeaderText = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$", max_length=2000)]
+
+
+def _url(value: str) -> str:
+    try:
+        url = httpx.URL(value)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ValueError("not a URL") from error
+    if not url.host or not 0 < (url.port or 80) < 65536:
+        raise ValueError("a URL with a host and a port from 1 to 65535 expected")
+    return value
+
+
+def _authority(value: str | None) -> str | None:
+    try:
+        ssl.create_default_context(cadata=value)
+    except (ssl.SSLError, ValueError) as error:
+        raise ValueError("not a PEM certificate") from error
+    return value
 
 
 class FieldRule(In):
@@ -109,10 +132,10 @@ class HttpSource(In):
     """A CMDB with an HTTP API that answers in JSON. The secret comes from a credential, never from here."""
 
     kind: Literal["http"]
-    url: str = Field(pattern=r"^https?://[^\s@]+$", max_length=2000)
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2000), AfterValidator(_url)]
     method: Literal["GET", "POST"] = "GET"
     query: dict[str, str] = Field(default={})
-    headers: dict[Token, str] = Field(default={}, description="Sent as they are; a secret belongs into `auth`")
+    headers: dict[Token, HeaderText] = Field(default={}, description="Sent as they are; a secret belongs into `auth`")
     body: dict[str, object] | None = Field(None, description="JSON body of a POST; paging parameters are added to it")
     auth: Auth = NoAuth()
     items: DottedPath = Field("", description="Path to the list of rows; empty when the answer is the list")
@@ -122,7 +145,9 @@ class HttpSource(In):
     max_pages: int = Field(2_000, ge=1, le=100_000)
     max_rows: int = Field(500_000, ge=1, le=2_000_000)
     max_page_bytes: int = Field(50_000_000, ge=1_000, le=200_000_000)
-    ca_pem: str | None = Field(None, description="PEM of the authority that signed the CMDB's certificate")
+    ca_pem: Annotated[str | None, AfterValidator(_authority)] = Field(
+        None, max_length=100_000, description="PEM of the authority that signed the CMDB's certificate"
+    )
     allow_loopback: bool = Field(False, description="Only for a CMDB on this very machine (demo, tests)")
 
 

@@ -21,7 +21,14 @@ from autorke.integrations.cmdb.config import (
     OnePage,
     PageNumbers,
 )
-from autorke.integrations.cmdb.errors import CmdbIncomplete, CmdbMalformed, CmdbRefused, CmdbTooLarge, CmdbUnreachable
+from autorke.integrations.cmdb.errors import (
+    CmdbError,
+    CmdbIncomplete,
+    CmdbMalformed,
+    CmdbRefused,
+    CmdbTooLarge,
+    CmdbUnreachable,
+)
 from autorke.integrations.cmdb.guard import resolve
 from autorke.integrations.cmdb.mapping import MISSING, dig, parse_json
 
@@ -31,6 +38,8 @@ PAUSES = (0.5, 1.5)
 
 def _auth_headers(source: HttpSource, secret: str | None) -> dict[str, str]:
     auth = source.auth
+    if secret is not None and not isinstance(auth, BasicAuth) and not (secret.isascii() and secret.isprintable()):
+        raise CmdbError(field="credential_id", reason="the secret holds characters that no header can carry")
     if isinstance(auth, BearerAuth):
         return {"Authorization": f"Bearer {secret or ''}"}
     if isinstance(auth, BasicAuth):

@@ -13,6 +13,7 @@ from autorke.integrations.cmdb import http as adapter
 from autorke.integrations.cmdb.config import HttpSource
 from autorke.integrations.cmdb.errors import (
     AddressDenied,
+    CmdbError,
     CmdbIncomplete,
     CmdbMalformed,
     CmdbRefused,
@@ -230,3 +231,9 @@ def test_nobody_listening_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> Non
         list(adapter.fetch_rows(_source(url="http://127.0.0.1:1/", allow_loopback=True), secret=None))
     with pytest.raises(CmdbUnreachable):
         list(adapter.fetch_rows(_source(url="http://no-such-host.invalid/"), secret=None))
+
+
+def test_a_secret_that_no_header_can_carry_is_an_error_of_ours() -> None:
+    for secret in ("geheim-ä", "two\nlines"):
+        with pytest.raises(CmdbError):
+            _read(_source(auth={"kind": "bearer"}), lambda request: _json([]), secret=secret)
