@@ -15,7 +15,7 @@ from autorke.checks.facts import ClockOffset, Container, DockerFacts, MachineFac
 from autorke.checks.parse import FactsUnreadable, facts_script, parse_facts
 from autorke.checks.rules.docker import registry_of
 from autorke.core.errors import AutoRkeError
-from autorke.drivers.base import DockerApi, DriverError, ForwardingRefused, Remote
+from autorke.drivers.base import DockerApi, DockerError, DriverError, ForwardingRefused, Remote
 
 DEFAULT_DOCKER_ROOT = "/var/lib/docker"
 SCRIPT_SECONDS = 45.0
@@ -42,7 +42,7 @@ def collect_node(
     """All facts of the machine at the other end of `remote`. Raises DriverError only when the connection is gone;
     everything else that fails is part of the facts."""
     name = remote.target.name
-    docker, docker_error = _docker(docker_over(remote), wanted.images)
+    docker, docker_error = _docker(name, docker_over(remote), wanted.images)
     machine, machine_error, offset = _machine(remote, docker, wanted, clock_ns)
     endpoints = [*wanted.endpoints, *_registries(docker)]
     return NodeFacts(
@@ -123,13 +123,15 @@ def _socket_forwarded(remote: Remote) -> bool:
     return True
 
 
-def _docker(api: DockerApi, images: Iterable[str]) -> tuple[DockerFacts | None, Mapping[str, Any] | None]:
+def _docker(name: str, api: DockerApi, images: Iterable[str]) -> tuple[DockerFacts | None, Mapping[str, Any] | None]:
     try:
         return read_docker(api, images), None
     except DriverError as error:
         if error.unreachable:
             raise
         return None, error.as_json()
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        return None, DockerError(name=name, what="info", reason=f"unusable answer, {error}").as_json()
 
 
 def read_docker(api: DockerApi, images: Iterable[str]) -> DockerFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,13 +35,14 @@ CLUSTER_YML = (FIXTURES / "cluster.yml").read_text()
 RKESTATE = (FIXTURES / "cluster.rkestate").read_text()
 OTHER_CA = "bc99a5e2bc7fd04f7be6437c3ec1d0ec583855e8fa8f49b2dcf1109ab6c7d2c4"
 MINE = "e0c2aa1287c9dd6ea7f939c7443f0dbbdce93d45a8304c82966ff920dacc1ac8"
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 GIB = 1024 * 1024
 CONTROL = ("controlplane", "etcd")
 MODULES = ("br_netfilter", "overlay", "nf_conntrack", "ip_tables", "ip_set", "xt_set", "vxlan", "ipip")
 
 
 def machine(hostname: str = "w3", address: str = "10.0.0.23") -> MachineFacts:
+    own = hashlib.sha256(hostname.encode()).hexdigest()[:32]
     return MachineFacts(
         user="ops",
         groups=("ops", "docker"),
@@ -52,8 +54,8 @@ def machine(hostname: str = "w3", address: str = "10.0.0.23") -> MachineFacts:
         os_name="Ubuntu 22.04.4 LTS",
         kernel="5.15.0-105-generic",
         architecture="x86_64",
-        machine_id=f"{abs(hash(hostname)):032x}"[:32],
-        product_uuid=f"4c4c4544-0000-1000-8000-{abs(hash(hostname)) % 16**12:012x}",
+        machine_id=own,
+        product_uuid=f"4c4c4544-0000-1000-8000-{own[:12]}",
         uptime_s=86_400,
         cpus=32,
         memory_kib=128 * GIB,
