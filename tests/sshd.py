@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -187,15 +188,26 @@ class PlainUser:
 def plain_user() -> Iterator[PlainUser]:
     if os.getuid() != 0:
         pytest.skip("SKIPPED: only root can add the user that this test logs in as")
-    user = PlainUser(f"autorke-t{os.getpid()}", "correct horse")
+    user = PlainUser(f"autorke-t{uuid.uuid4().hex[:8]}", "correct horse")
     hashing = ["openssl", "passwd", "-6", "-stdin"]
     hashed = subprocess.run(hashing, input=user.password, capture_output=True, text=True, check=True).stdout.strip()
     add = ["useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/sh", "--password", hashed, user.name]
-    subprocess.run(add, check=True, capture_output=True)
+    _change_accounts(add)
     try:
         yield user
     finally:
-        subprocess.run(["userdel", "--force", user.name], check=True, capture_output=True)
+        _change_accounts(["userdel", "--force", user.name])
+
+
+def _change_accounts(command: list[str]) -> None:
+    """Another test run may hold the lock of /etc/passwd for a moment."""
+    for _ in range(50):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if "lock" not in done.stderr:
+            break
+        time.sleep(0.1)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {done.stderr}")
 
 
 @pytest.fixture

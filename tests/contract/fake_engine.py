@@ -193,52 +193,60 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
 ]
 
 
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, path: Path, engine: FakeEngine) -> None:
+        self.engine = engine
+        super().__init__(str(path), _Exchange)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is part of the tests."""
+
+
+class _Exchange(BaseHTTPRequestHandler):
+    """Streams are sent in chunks, as Docker does."""
+
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def handle_any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        request = Request(self.command, self.path, dict(self.headers), body)
+        status, value = self.server.engine.answer(request)
+        if request.path in self.server.engine.cut:
+            self.close_connection = True
+            return
+        self._reply(status, value)
+
+    do_GET = do_POST = do_DELETE = handle_any
+
+    def _reply(self, status: int, value: Any) -> None:
+        self.send_response(status)
+        if value is None:
+            self.end_headers()
+            return
+        data = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for start in range(0, len(data), 1000):
+            piece = data[start : start + 1000]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent."""
+
+
 @contextmanager
 def serving(engine: FakeEngine, path: Path) -> Iterator[FakeEngine]:
-    """Answer on a Unix socket at `path` until the block ends. Streams are sent in chunks, as Docker does."""
-
-    class Server(socketserver.ThreadingUnixStreamServer):
-        daemon_threads = True
-        block_on_close = False
-        request_queue_size = 128
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that hangs up is part of the tests."""
-
-    class Exchange(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            request = Request(self.command, self.path, dict(self.headers), body)
-            status, value = engine.answer(request)
-            if request.path in engine.cut:
-                self.close_connection = True
-                return
-            self._reply(status, value)
-
-        do_GET = do_POST = do_DELETE = handle_any
-
-        def _reply(self, status: int, value: Any) -> None:
-            self.send_response(status)
-            if value is None:
-                self.end_headers()
-                return
-            data = value if isinstance(value, bytes) else json.dumps(value).encode()
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            for start in range(0, len(data), 1000):
-                piece = data[start : start + 1000]
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-            self.wfile.write(b"0\r\n\r\n")
-
-        def address_string(self) -> str:
-            return "unix"
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Silent."""
-
-    server = Server(str(path), Exchange)
+    """Answer on a Unix socket at `path` until the block ends."""
+    server = _Server(path, engine)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield engine

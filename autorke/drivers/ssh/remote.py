@@ -21,6 +21,7 @@ from autorke.drivers.streamlocal import open_streamlocal
 
 # sshd's MaxSessions is 10 by default and counts commands, not forwarded streams: two are left for people.
 _COMMANDS_AT_ONCE = 8
+_SECONDS_FOR_A_SESSION = 5.0
 
 Opened = TypeVar("Opened")
 
@@ -67,7 +68,7 @@ class SshRemote:
     def open_command(self, argv: Sequence[str], *, timeout: float = 10.0, sudo: bool = False) -> ByteStream:
         """A stream to stdin and stdout of a command that runs until the stream is closed."""
         line = self._line(argv, sudo)
-        channel = self._open(argv[0], lambda: self._transport.open_session(timeout=timeout), timeout)
+        channel = self._open_session(timeout)
         with _closed_at(time.monotonic() + timeout, channel):
             self._open(argv[0], lambda: channel.exec_command(line), timeout)
         return ChannelStream(channel)
@@ -114,12 +115,23 @@ class SshRemote:
     @contextlib.contextmanager
     def _session(self, timeout: float) -> Iterator[paramiko.Channel]:
         """A channel for one command. Nothing has been run when this raises."""
-        channel = self._open("a session", lambda: self._transport.open_session(timeout=timeout), timeout)
+        channel = self._open_session(timeout)
         try:
             yield channel
         finally:
             with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                 channel.close()
+
+    def _open_session(self, timeout: float) -> paramiko.Channel:
+        """sshd counts a command that we are done with until it has noticed, so a refusal is asked again for a while."""
+        patience = time.monotonic() + min(timeout, _SECONDS_FOR_A_SESSION)
+        while True:
+            try:
+                return self._open("a session", lambda: self._transport.open_session(timeout=timeout), timeout)
+            except ForwardingRefused:
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(0.05)
 
     def _carry_out(self, channel: paramiko.Channel, line: bytes, stdin: bytes | None) -> Completed | None:
         """None when the channel went away before the command told how it ended."""

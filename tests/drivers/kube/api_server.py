@@ -103,6 +103,55 @@ def _merged(present: Body, change: Body) -> Body:
     return result
 
 
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, api: ApiServer, context: ssl.SSLContext) -> None:
+        self.api = api
+        self._context = context
+        super().__init__(("127.0.0.1", 0), _Exchange)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        request.settimeout(20)
+        with contextlib.suppress(OSError), self._context.wrap_socket(request, server_side=True) as secured:
+            _Exchange(secured, client_address, self)
+
+
+class _Exchange(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Listener
+
+    def handle_any(self) -> None:
+        api = self.server.api
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        parts = urlsplit(self.path)
+        path, query = unquote(parts.path), {key: it[0] for key, it in parse_qs(parts.query).items()}
+        api.requests.append((self.command, self.path, dict(self.headers), body))
+        if path in api.hang:
+            api.released.wait(20)
+        if not (self.connection.getpeercert() or "Authorization" in self.headers):  # type: ignore[attr-defined]
+            return self._reply(*_status(401, "Unauthorized"))
+        status, value = api.carry_out(self.command, path, query, body)
+        if path in api.cut:
+            self.close_connection = True
+            return None
+        return self._reply(status, value)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+    def _reply(self, status: int, value: Any) -> None:
+        data = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent."""
+
+
 @contextlib.contextmanager
 def serving(server: ApiServer, directory: Path, identity: Identity | None = None) -> Iterator[ApiServer]:
     """Answer on a loopback port; `identity` replaces the certificate that the server's CA would issue for it."""
@@ -112,48 +161,7 @@ def serving(server: ApiServer, directory: Path, identity: Identity | None = None
     context.load_cert_chain(directory / "api.pem")
     context.load_verify_locations(cadata=server.ca.pem)
     context.verify_mode = ssl.CERT_OPTIONAL
-
-    class Exchange(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_any(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
-            parts = urlsplit(self.path)
-            path, query = unquote(parts.path), {key: it[0] for key, it in parse_qs(parts.query).items()}
-            server.requests.append((self.command, self.path, dict(self.headers), body))
-            if path in server.hang:
-                server.released.wait(20)
-            if not (self.connection.getpeercert() or "Authorization" in self.headers):  # type: ignore[attr-defined]
-                return self._reply(*_status(401, "Unauthorized"))
-            status, value = server.carry_out(self.command, path, query, body)
-            if path in server.cut:
-                self.close_connection = True
-                return None
-            return self._reply(status, value)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
-
-        def _reply(self, status: int, value: Any) -> None:
-            data = value if isinstance(value, bytes) else json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Silent."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-        def finish_request(self, request: Any, client_address: Any) -> None:
-            request.settimeout(20)
-            with contextlib.suppress(OSError), context.wrap_socket(request, server_side=True) as secured:
-                Exchange(secured, client_address, self)
-
-    listener = Server(("127.0.0.1", 0), Exchange)
+    listener = _Listener(server, context)
     server.port = listener.server_address[1]
     threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True).start()
     try:
