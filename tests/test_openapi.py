@@ -22,8 +22,12 @@ from tests.api import api as api
 
 EXAMPLES = {"admin": 10, "viewer": 3}  # a viewer is mostly stopped at the door
 
-# An event stream does not end, so it cannot be called in passing; tests/web/test_sse.py and the tickets' tests do.
-STREAMS = {"/api/v1/tickets/{ticket_id}/stream"}
+NOT_FUZZED = {
+    # An event stream does not end; tests/web/test_sse.py and the tickets' tests read it.
+    "/api/v1/tickets/{ticket_id}/stream",
+    # Would call whatever address was made up; its answer to one that is not there is an honest 502.
+    "/api/v1/cmdb/preview",
+}
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -88,7 +92,9 @@ def test_examples_are_accepted(api: Api) -> None:
 def test_an_unknown_query_parameter_is_refused_by_every_operation(api: Api) -> None:
     """`?filtr=…` must not quietly show everything."""
     admin = api.caller("admin")
-    for method, path, _ in _operations(_document(api)):
+    for method, path, operation in _operations(_document(api)):
+        if operation.get("x-any-query"):  # an outside system calls it, with whatever it likes to add
+            continue
         answer = admin.request(method, path.replace("{", "").replace("}", ""), params={"filtr": "x"})
         assert (answer.status_code, answer.json()["code"]) == (422, "unknown-parameter"), f"{method} {path}"
         assert answer.json()["field"] == "filtr"
@@ -102,7 +108,7 @@ def _fuzz_all(api: Api, role: Role) -> list[str]:
     problems: list[str] = []
     for result in schema.get_all_operations():
         operation = result.ok()
-        if operation.path not in STREAMS:
+        if operation.path not in NOT_FUZZED:
             _fuzz(operation, headers, problems, EXAMPLES[role])
     return problems
 

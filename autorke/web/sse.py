@@ -13,9 +13,12 @@ import asyncio
 import contextlib
 import json
 import logging
+import signal
+import threading
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 import anyio
@@ -68,13 +71,32 @@ class Wakeups:
 
     def start(self) -> None:
         """Begin to listen, when a broker is configured. Call within the event loop."""
+        if threading.current_thread() is threading.main_thread():
+            self._end_on_signal(asyncio.get_running_loop())
         if get_settings().redis_url is not None:
             self._task = asyncio.create_task(self._listen(), name="wakeups")
 
-    async def stop(self) -> None:
-        """End all streams and the subscription, so that the server can shut down at once."""
+    def _end_on_signal(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The server waits for open connections before it tells the application to stop, so a stream would hold it up
+        for its whole grace time: end the streams when the signal comes, then let the server's own handler act."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before = signal.getsignal(number)
+            if callable(before):
+
+                def handle(received: int, frame: FrameType | None, before: Any = before) -> None:
+                    loop.call_soon_threadsafe(self.end_streams)
+                    before(received, frame)
+
+                signal.signal(number, handle)
+
+    def end_streams(self) -> None:
+        """Every stream ends before its next read; clients come back and resume elsewhere."""
         self.stopping.set()
         self._wake_all()
+
+    async def stop(self) -> None:
+        """End all streams and the subscription."""
+        self.end_streams()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
