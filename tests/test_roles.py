@@ -82,6 +82,7 @@ ACCESS: dict[str, str] = {
     "GET /api/v1/clusters/{cluster_id}": ALL,
     "PATCH /api/v1/clusters/{cluster_id}": "admin",
     "POST /api/v1/clusters/{cluster_id}/forget": "admin",
+    "POST /api/v1/clusters/{cluster_id}/verify": "admin",
     "GET /api/v1/clusters/{cluster_id}/nodes": ALL,
     "GET /api/v1/clusters/{cluster_id}/revisions/{kind}": CONFIGS,
     "GET /api/v1/clusters/{cluster_id}/revisions/{kind}/compare": CONFIGS,

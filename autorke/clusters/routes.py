@@ -9,10 +9,11 @@ from uuid import UUID
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from autorke.clusters import service
+from autorke.clusters import live, service
 from autorke.clusters.importing import Files
 from autorke.clusters.models import Cluster
 from autorke.clusters.schemas import ClusterIn, ClusterOut, ClusterPatch, ForgetIn, NodeOut
+from autorke.core import db
 from autorke.core.errors import NotFound
 from autorke.core.schemas import Page
 from autorke.users.access import Actor, Permission, scope
@@ -85,3 +86,13 @@ def list_nodes(cluster_id: UUID, actor: Reader, session: SessionDep, query: Page
     """The nodes that serve this cluster now."""
     _visible(session, actor, cluster_id)
     return service.nodes_page(session, cluster_id, query)
+
+
+@router.post("/{cluster_id}/verify", response_model=ClusterOut)
+def verify_cluster(cluster_id: UUID, actor: Writer, session: SessionDep) -> ClusterOut:
+    """Compare the live cluster with what is kept of it, read-only, and keep the differences as `drift`."""
+    record = live.known(session, _visible(session, actor, cluster_id, "cluster:write"), actor=actor)
+    session.commit()  # no transaction is open while the cluster is asked
+    drift = live.look(record)
+    with db.transaction() as fresh:
+        return _shown(fresh, [live.record_drift(fresh, cluster_id, drift, actor=actor)])[0]

@@ -33,7 +33,7 @@ class ClusterIn(In):
                     "gate_policy": {"default": "strict"},
                 }
             ]
-        }
+        },
     )
 
     name: Name
