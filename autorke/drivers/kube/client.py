@@ -154,7 +154,6 @@ class Kube:
 
     def pods_on(self, node: str) -> list[KubePod]:
         """Pods of all namespaces that are bound to the node of that name."""
-
         found = self._session.items("/api/v1/pods", what=f"pods on {node}", fieldSelector=f"spec.nodeName={node}")
         return [parse_pod(body) for body in found]
 
