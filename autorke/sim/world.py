@@ -30,6 +30,7 @@ class Timing(BaseModel):
     ready_seconds: float = 0.3
     lost_seconds: float = 3.0
     pull_seconds: float = 0.05
+    package_seconds: float = 0.05
 
 
 @dataclass(frozen=True)

@@ -4,50 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+import shlex
 
-from autorke.sim.machine import answer, procfs, script
+from autorke.sim.machine import ansible, answer, script, system
+from autorke.sim.machine.result import Command, Result, Run
 
-if TYPE_CHECKING:
-    from autorke.sim.machine.host import Host
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command prints, its exit code, and how many seconds it takes."""
-
-    code: int = 0
-    stdout: str = ""
-    stderr: str = ""
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Run:
-    """One command as it is to run: `words` without sudo, by which user, with what on standard input."""
-
-    host: Host
-    user: str
-    words: list[str]
-    stdin: bytes = b""
-
-    @property
-    def args(self) -> list[str]:
-        return self.words[1:]
-
-    @property
-    def operands(self) -> list[str]:
-        """Arguments that are not options; after `--` everything is one."""
-        args = self.args
-        end = args.index("--") if "--" in args else len(args)
-        return [word for word in args[:end] if not word.startswith("-")] + args[end + 1 :]
-
-
-Command = Callable[[Run], Result | None]
-"""None: this form of the command is not known here."""
+NOT_FOUND = 127
 
 
 def _sh(run: Run) -> Result | None:
@@ -62,8 +24,42 @@ def _sh(run: Run) -> Result | None:
     text, rest = args[1], args[2:]
     if rest[:1] == ["write_file"] and "mktemp" in text:
         return _write_file(run, *rest[1:5])
+    done = ansible.understand(run, text)
+    return done if done is not None else _interpreted(text)
+
+
+def _interpreted(text: str) -> Result | None:
     ran = script.interpret(text)
     return Result(ran.code, ran.stdout, ran.stderr, ran.seconds) if ran else None
+
+
+def shell_line(run: Run, text: str) -> Result:
+    """A line for the shell, as Ansible's `shell` module sends it."""
+    if "/sys/bus/pci/devices/" in text and "0x10de" in text:
+        return Result(0, "0x10de\n") if run.host.facts.gpus else Result(1)
+    return _interpreted(text) or _unknown(run, text)
+
+
+def execute(run: Run) -> Result:
+    """Run a command that stands in the table; NOT_FOUND is its exit code when it does not."""
+    command = COMMANDS.get(run.words[0].rpartition("/")[2]) if run.words else None
+    result = command(run) if command else None
+    return result if result is not None else _unknown(run, shlex.join(run.words))
+
+
+def _unknown(run: Run, line: str) -> Result:
+    run.host.world.record.count(run.host.name, "unknown_commands")
+    run.host.world.record.note(run.host.name, "exec.unknown", command=line[:300])
+    return Result(NOT_FOUND, stderr=f"sh: 1: {line.partition(' ')[0]}: not found\n")
+
+
+def reads_input(words: list[str]) -> bool:
+    """Whether a command waits for its standard input."""
+    name = words[0].rpartition("/")[2] if words else ""
+    if name in {"sh", "bash"}:
+        text = words[2] if len(words) > 2 and words[1] == "-c" else ""
+        return words[1:2] == ["-s"] or "write_file" in words or ansible.wants_input(text)
+    return name in {"tee", "dd"} or (name in {"cat", "base64"} and len(words) == 1)
 
 
 def _write_file(run: Run, path: str, folder: str, mode: str, size: str) -> Result:
@@ -218,97 +214,23 @@ def _sleep(run: Run) -> Result | None:
         return None
 
 
-def _date(run: Run) -> Result | None:
-    now = procfs.now(run.host.facts)
-    forms = {"+%s": f"{int(now)}", "+%s%N": f"{int(now * 1e9)}", "+%s.%N": f"{int(now)}.{int(now % 1 * 1e9):09d}"}
-    wanted = run.operands[0] if run.operands else ""
-    if wanted:
-        return Result(0, forms[wanted] + "\n") if wanted in forms else None
-    return Result(0, datetime.fromtimestamp(now, UTC).strftime("%a %b %e %H:%M:%S UTC %Y\n"))
-
-
-def _uname(run: Run) -> Result:
-    facts = run.host.facts
-    parts = {"-r": facts.kernel, "-m": facts.arch, "-n": facts.hostname, "-s": "Linux"}
-    if "-a" in run.args:
-        return Result(0, f"Linux {facts.hostname} {facts.kernel} #1 SMP {facts.arch} GNU/Linux\n")
-    return Result(0, " ".join(parts[word] for word in run.args if word in parts) + "\n" if run.args else "Linux\n")
-
-
-def _hostname(run: Run) -> Result:
-    facts = run.host.facts
-    if "-f" in run.args or "--fqdn" in run.args:
-        return Result(0, (facts.fqdn or facts.hostname) + "\n")
-    if "-I" in run.args:
-        return Result(0, " ".join(nic.address for nic in facts.interfaces) + "\n")
-    return Result(0, (facts.hostname.partition(".")[0] if "-s" in run.args else facts.hostname) + "\n")
-
-
-def _id(run: Run) -> Result:
-    root = run.user == "root"
-    groups = ["root"] if root else [run.user, *run.host.facts.groups]
-    if "-u" in run.args:
-        return Result(0, ("0" if root else "1000") + "\n" if "-n" not in run.args else run.user + "\n")
-    if "-un" in run.args:
-        return Result(0, run.user + "\n")
-    if "-nG" in run.args or "-Gn" in run.args:
-        return Result(0, " ".join(groups) + "\n")
-    uid = 0 if root else 1000
-    return Result(0, f"uid={uid}({run.user}) gid={uid}({groups[0]}) groups={','.join(groups)}\n")
-
-
-def _swapoff(run: Run) -> Result:
-    run.host.facts.swap = []
-    _note(run, "swap.off", "-a")
+def _dd(run: Run) -> Result | None:
+    """`dd of=PATH`: how Ansible puts a file where there is no sftp."""
+    target = next((word.removeprefix("of=") for word in run.args if word.startswith("of=")), None)
+    if target is None:
+        return None
+    run.host.files.write(target, run.stdin)
     return Result()
-
-
-def _modprobe(run: Run) -> Result:
-    facts = run.host.facts
-    for name in run.operands:
-        if name in facts.missing_modules:
-            return Result(
-                1, stderr=f"modprobe: FATAL: Module {name} not found in directory /lib/modules/{facts.kernel}\n"
-            )
-        if "-n" not in run.args and name not in facts.loaded_modules:
-            facts.loaded_modules = [*facts.loaded_modules, name]
-            _note(run, "module.load", name)
-    return Result()
-
-
-def _sysctl(run: Run) -> Result | None:
-    facts = run.host.facts
-    if "-w" not in run.args:
-        name = run.operands[0] if run.operands else ""
-        value = facts.sysctls.get(name)
-        if value is None:
-            return Result(255, stderr=f"sysctl: cannot stat {procfs.sysctl_path(name)}: No such file or directory\n")
-        return Result(0, f"{value}\n" if "-n" in run.args else f"{name} = {value}\n")
-    for pair in run.operands:
-        key, _, value = pair.partition("=")
-        facts.sysctls = facts.sysctls | {key: value}
-        _note(run, "sysctl.set", key)
-    return Result()
-
-
-def _docker(run: Run) -> Result | None:
-    docker = run.host.facts.docker
-    if not docker.installed:
-        return Result(127, stderr="sh: 1: docker: not found\n")
-    if run.operands[:1] == ["version"]:
-        return Result(0, docker.version + "\n")
-    return None
 
 
 COMMANDS: dict[str, Command] = {
+    "dd": _dd,
     "sh": _sh,
     "bash": _sh,
     "true": lambda _run: Result(),
     ":": lambda _run: Result(),
     "false": lambda _run: Result(1),
     "echo": lambda run: Result(0, " ".join(run.args) + "\n"),
-    "whoami": lambda run: Result(0, run.user + "\n"),
-    "nproc": lambda run: Result(0, f"{run.host.facts.cpus}\n"),
     "sync": lambda _run: Result(),
     "cat": _cat,
     "base64": _base64,
@@ -324,12 +246,5 @@ COMMANDS: dict[str, Command] = {
     "chmod": _chmod,
     "ls": _ls,
     "sha256sum": _sha256sum,
-    "date": _date,
-    "uname": _uname,
-    "hostname": _hostname,
-    "id": _id,
-    "swapoff": _swapoff,
-    "modprobe": _modprobe,
-    "sysctl": _sysctl,
-    "docker": _docker,
+    **system.COMMANDS,
 }

@@ -30,7 +30,7 @@ class Host:
         self.world = world
         self.name = name
         self.address = address
-        self.facts = facts
+        self.facts: Facts = facts
         self.files = FileTree()
         self.engine = Engine(name, lambda found: programs.start(self, found), self._heard)
         self.dead = False

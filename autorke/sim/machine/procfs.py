@@ -87,6 +87,11 @@ def _mounts(facts: Facts) -> str:
     return "".join(f"{disk.device} {disk.mount} {disk.kind} rw,relatime 0 0\n" for disk in facts.disks)
 
 
+def _fstab(facts: Facts) -> str:
+    mounts = "".join(f"{disk.device} {disk.mount} {disk.kind} defaults 0 1\n" for disk in facts.disks)
+    return mounts + "".join(f"{swap.path} none swap sw 0 0\n" for swap in facts.swap)
+
+
 def _cgroups(facts: Facts) -> str:
     names = (
         "cpuset",
@@ -115,6 +120,7 @@ _FILES: dict[str, Callable[[Facts], str]] = {
     "/etc/resolv.conf": _resolv,
     "/etc/machine-id": lambda facts: facts.machine_id + "\n",
     "/etc/timezone": lambda facts: facts.timezone + "\n",
+    "/etc/fstab": _fstab,
     "/proc/swaps": _swaps,
     "/proc/meminfo": _meminfo,
     "/proc/modules": _modules,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from autorke.sim import http
 from autorke.sim.docker import api as docker_api
-from autorke.sim.machine.commands import COMMANDS, Result, Run
+from autorke.sim.machine import ansible, commands
+from autorke.sim.machine.result import Result, Run
 
 if TYPE_CHECKING:
     from autorke.sim.machine.host import Host
@@ -47,8 +48,10 @@ class Shell:
             await http.serve(process.stdin, process.stdout, docker_api.handler(host))
             process.exit(0)
             return
-        needs_input = any(word in _READS_INPUT for word in words)
-        stdin = await self._input() if needs_input else b""
+        early = ansible.greeting(Run(host, self.user, words))
+        if early:
+            process.stdout.write(early.encode())
+        stdin = await self._input() if commands.reads_input(_without_sudo(words)) else b""
         result = run(Run(host, self.user, words, stdin))
         if result.seconds:
             await asyncio.sleep(result.seconds)
@@ -65,8 +68,7 @@ class Shell:
 
     async def _fault(self, words: list[str]) -> bool:
         """Apply a scripted fault; False when the command is not to be run any more."""
-        bare = words[words.index("--") + 1 :] if words[:2] == ["sudo", "-n"] and "--" in words else words
-        fault = self.host.strike("exec", bare[0] if bare else "")
+        fault = self.host.strike("exec", next(iter(_without_sudo(words)), ""))
         if fault is None:
             return True
         if fault.kind == "slow":
@@ -97,7 +99,8 @@ class Shell:
         self.process.exit(result.code)
 
 
-_READS_INPUT = {"sh", "cat", "tee", "bash", "dd", "base64", "/bin/sh"}
+def _without_sudo(words: list[str]) -> list[str]:
+    return words[words.index("--") + 1 :] if words[:2] == ["sudo", "-n"] and "--" in words else words
 
 
 def _words(line: str) -> list[str] | None:
@@ -118,10 +121,4 @@ def run(call: Run) -> Result:
             if words.pop(0) == "--":
                 break
         call = Run(call.host, "root", words, call.stdin)
-    command = COMMANDS.get(words[0].rpartition("/")[2]) if words else None
-    result = command(call) if command else None
-    if result is None:
-        call.host.world.record.count(call.host.name, "unknown_commands")
-        call.host.world.record.note(call.host.name, "exec.unknown", command=shlex.join(words)[:300])
-        return Result(127, stderr=f"sh: 1: {words[0] if words else ''}: not found\n")
-    return result
+    return commands.execute(call)
