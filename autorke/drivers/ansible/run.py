@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autorke.drivers.ansible.errors import AnsibleAbsent
-from autorke.drivers.ansible.inventory import SshConfig, require_memory, write_inventory
+from autorke.drivers.ansible.errors import AnsibleAbsent, PlaybookFailed
+from autorke.drivers.ansible.inventory import SshConfig, private_file, require_memory, write_inventory
 from autorke.drivers.ansible.playbooks import CONTENT, playbook_path
 from autorke.drivers.base import Emit, SshTarget
 
@@ -52,7 +52,8 @@ def run_playbook(
     """Run a playbook on hosts, by name of target. A host that never spoke is missing from the answer.
 
     `run_dir` must lie in memory and be private. `timeout` in seconds is for the whole run; `cancelled` is asked often
-    and ends the run at once. Raises NotInMemory, AnsibleAbsent, PasswordNotSupported, HostKeyMissing, KeyError.
+    and ends the run at once. Raises NotInMemory, AnsibleAbsent, PasswordNotSupported, HostKeyMissing,
+    KeyError, and PlaybookFailed when no host was reached at all.
     """
     playbook = playbook_path(name)
     require_memory(run_dir)
@@ -64,7 +65,10 @@ def run_playbook(
         inventory = write_inventory(folder, aliases, variables)
         listener = _Listener(emit)
         _run(folder, playbook, inventory, config.write(), listener, cancelled, timeout, min(forks, len(hosts)))
-        return listener.results()
+        results = listener.results()
+        if not results:
+            raise PlaybookFailed(name=name, task="-", reason=" ".join(listener.said)[-MESSAGE_LIMIT:] or "no output")
+        return results
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -107,13 +111,14 @@ def _environment(folder: Path, ssh_config: Path, forks: int) -> dict[str, str]:
     return {
         "PATH": f"{bin_dir()}:{os.environ.get('PATH', '/usr/bin:/bin')}",
         "HOME": str(folder),
-        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_CONFIG": str(private_file(folder / "ansible.cfg", "")),
         "ANSIBLE_ROLES_PATH": str(CONTENT / "roles"),
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
         "ANSIBLE_SSH_ARGS": f"-F {ssh_config} -o ControlMaster=auto -o ControlPersist=30s",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
         "ANSIBLE_SSH_CONTROL_PATH": "%(directory)s/%%C",
         "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_SSH_TRANSFER_METHOD": "piped",  # needs no sftp subsystem on the machine
         "ANSIBLE_FORKS": str(forks),
         "ANSIBLE_GATHERING": "smart",
         "ANSIBLE_NOCOLOR": "True",
@@ -132,9 +137,12 @@ class _Listener:
         self._changed: dict[str, int] = {}
         self._failed: dict[str, tuple[str, str, bool]] = {}
         self._over = False
+        self.said: list[str] = []
 
     def event(self, event: dict[str, Any]) -> bool:
         kind, data = event.get("event", ""), event.get("event_data", {})
+        if kind in ("verbose", "error", "warning") and event.get("stdout"):
+            self.said.append(str(event["stdout"])[:MESSAGE_LIMIT])
         host, task = data.get("host"), data.get("task", "")
         if kind == "playbook_on_stats":
             self._over = True
