@@ -6,6 +6,7 @@ is looked up while rules run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -163,10 +164,8 @@ class ClusterSettings:
     @property
     def minor(self) -> tuple[int, int]:
         """(1, 20) of v1.20.15-rancher2-2; (0, 0) when unknown."""
-        parts = self.kubernetes_version.lstrip("v").split(".")
-        if len(parts) < 2 or not (parts[0].isdigit() and parts[1].isdigit()):
-            return (0, 0)
-        return (int(parts[0]), int(parts[1]))
+        found = re.match(r"v?([0-9]{1,3})\.([0-9]{1,3})", self.kubernetes_version)
+        return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 @dataclass(frozen=True)

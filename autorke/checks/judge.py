@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,11 +12,21 @@ from autorke.checks.facts import ControlHostFacts, NodeFacts
 from autorke.checks.results import NOTHING, Finding, Level, NotRun, Report, Result, printable
 from autorke.checks.rules.pair import Candidate
 from autorke.checks.table import CLUSTER, MACHINE, PAIR, REQUEST, Check, Rule
-from autorke.core.errors import Text
+from autorke.core.errors import AutoRkeError, Text
+
+log = logging.getLogger(__name__)
 
 INITIALISE_SETS_IT = Text(zh="“初始化”步骤会处理；", en="The initialise step will set this up; ")
 
 OnResult = Callable[[Result], None]
+
+
+class CheckBroken(AutoRkeError):
+    """Our own fault while looking at one machine; the other machines are checked all the same."""
+
+    code = "check-broken"
+    text = Text(zh="校验 {name} 时平台内部出错：{reason}", en="The platform failed while checking {name}: {reason}")
+    remedy = Text(zh="请把平台日志交给管理员", en="Give the platform's log to an admin")
 
 
 def nobody_listens(_result: Result) -> None:
@@ -86,7 +97,7 @@ class Judgement:
             if because is not None:
                 self.not_run[node, check.id] = NotRun(node, check.id, because)
                 continue
-            finding = ask(check)
+            finding = self._ask(node, check, ask)
             if finding is None:
                 continue
             result = self._result(node, check, finding)
@@ -95,6 +106,15 @@ class Judgement:
             self.results[node, check.id] = result
             self.on_result(result)
         return covers
+
+    def _ask(self, node: str, check: Check[Rule], ask: Callable[[Check[Rule]], Finding | None]) -> Finding | None:
+        """A rule that breaks on what one machine said is an error of that machine, and stops no other."""
+        try:
+            return ask(check)
+        except Exception as error:
+            log.exception("check broke", extra={"check": check.id, "machine": node})
+            broken = CheckBroken(name=node or self.context.name, reason=f"{check.id}, {type(error).__name__}")
+            return Finding(broken.message, broken.hint, Level.ERROR)
 
     def _result(self, node: str, check: Check[Rule], finding: Finding) -> Result:
         level = finding.level or check.level

@@ -16,10 +16,10 @@ from autorke.checks.cluster_facts import read_cluster
 from autorke.checks.collect import Wanted, collect_node, try_to_reach, unreachable
 from autorke.checks.context import ClusterContext, ControlHost, Endpoint, NewWorker
 from autorke.checks.facts import ControlHostFacts, NodeFacts, Reach
-from autorke.checks.judge import Judgement, OnResult, nobody_listens
+from autorke.checks.judge import CheckBroken, Judgement, OnResult, nobody_listens
 from autorke.checks.results import Report
 from autorke.checks.rules.network import KUBELET_PORT
-from autorke.core.errors import AutoRkeError, Text
+from autorke.core.errors import AutoRkeError
 from autorke.drivers.base import DockerApi, Remote, SshTarget, Unreachable
 from autorke.drivers.docker import docker_over as docker_of
 from autorke.drivers.fanout import Outcome, WorkOverdue, fan_out
@@ -32,14 +32,6 @@ CONTROL_DEADLINE = 20.0
 
 Connect = Callable[[SshTarget], Remote]
 DockerOver = Callable[[Remote], DockerApi]
-
-
-class CheckBroken(AutoRkeError):
-    """Our own fault while looking at one machine; the other machines are checked all the same."""
-
-    code = "check-broken"
-    text = Text(zh="校验 {name} 时平台内部出错：{reason}", en="The platform failed while checking {name}: {reason}")
-    remedy = Text(zh="请把平台日志交给管理员", en="Give the platform's log to an admin")
 
 
 def run_checks(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from autorke.checks.context import ClusterSettings, Port
@@ -63,7 +65,7 @@ def settings_of(rke_config: Mapping[str, Any]) -> ClusterSettings:
         pod_cidrs=_parts(controller.get("clusterCidr") or "10.42.0.0/16"),
         service_cidrs=_parts(api.get("serviceClusterIpRange") or "10.43.0.0/16"),
         cluster_dns=str(kubelet.get("clusterDnsServer") or "10.43.0.10"),
-        mtu=int(network.get("mtu") or 0),
+        mtu=_whole(network.get("mtu"), 0),
         prefix_path=str(rke_config.get("prefixPath") or "/"),
         fail_swap_on=bool(kubelet.get("failSwapOn")),
         proxy_mode=str(proxy_args.get("proxy-mode") or "iptables"),
@@ -93,8 +95,8 @@ def worker_ports(plugin: str, ingress: Mapping[str, Any]) -> tuple[Port, ...]:
     if plugin in ("canal", "flannel"):
         ports.append(FLANNEL_VXLAN)
     if ingress.get("provider") == "nginx" and ingress.get("networkMode") != "none":
-        ports.append(Port(int(ingress.get("httpPort") or 80), "tcp", "ingress http", blocking=False))
-        ports.append(Port(int(ingress.get("httpsPort") or 443), "tcp", "ingress https", blocking=False))
+        ports.append(Port(_whole(ingress.get("httpPort"), 80), "tcp", "ingress http", blocking=False))
+        ports.append(Port(_whole(ingress.get("httpsPort"), 443), "tcp", "ingress https", blocking=False))
     return tuple(ports)
 
 
@@ -102,9 +104,8 @@ def _with_cri_dockerd(settings: ClusterSettings, rke_config: Mapping[str, Any]) 
     enabled = rke_config.get("enableCriDockerd")
     if not (enabled or (enabled is None and settings.minor >= (1, 24))):
         return settings
-    number = str(rke_config.get("criDockerdStreamServerPort") or CRI_DOCKERD)
-    port = Port(int(number) if number.isdigit() else CRI_DOCKERD, "tcp", "cri-dockerd streaming")
-    return ClusterSettings(**{**settings.__dict__, "ports": (*settings.ports, port)})
+    port = Port(_whole(rke_config.get("criDockerdStreamServerPort"), CRI_DOCKERD), "tcp", "cri-dockerd streaming")
+    return replace(settings, ports=(*settings.ports, port))
 
 
 def _map(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -116,6 +117,11 @@ def _parts(text: object) -> tuple[str, ...]:
     return tuple(part.strip() for part in str(text).split(",") if part.strip())
 
 
+def _whole(value: object, default: int) -> int:
+    """rke writes some numbers as text."""
+    return int(str(value)) if value and re.fullmatch(r"[0-9]{1,5}", str(value)) else default
+
+
 def _range(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
-    return (int(low), int(high)) if low.isdigit() and high.isdigit() else (30000, 32767)
+    found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
+    return (int(found[1]), int(found[2])) if found else (30000, 32767)

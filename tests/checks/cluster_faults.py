@@ -43,7 +43,7 @@ CLUSTER_FAULTS: tuple[Fault, ...] = (
           config("kubernetes_version", "kubernetes_versoin"), node=""),
     Fault("no etcd", "roles-present", ERROR, ("etcd",),
           lambda scene: without_etcd(scene), node=""),
-    Fault("version not pinned", "version-pinned", ERROR, ("kubernetes_version: v1.20.15-rancher2-1",),
+    Fault("version not pinned", "version-pinned", WARNING, ("kubernetes_version: v1.20.15-rancher2-1",),
           config("kubernetes_version: v1.20.15-rancher2-1\n", ""), node=""),
     Fault("upgrade not finished", "version-pinned", ERROR, ("v1.21.14-rancher1-1", "v1.20.15-rancher2-1"),
           lambda scene: scene.with_context(cluster_yml=at("v1.21.14-rancher1-1")), node=""),

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autorke.checks import table
 from autorke.checks.collect import Wanted, collect_node
 from autorke.checks.facts import Container
-from autorke.checks.results import printable
+from autorke.checks.results import Level, printable
 from autorke.drivers.base import Completed, DockerApi, Remote, SshTarget
 from tests.checks.healthy import Scene, worker
 
@@ -154,3 +155,33 @@ def test_docker_answers_of_any_shape_are_facts_or_an_error(broken: dict[str, Any
     remote: Remote = _Recorder(worker().target)  # type: ignore[assignment]
     facts = collect_node(remote, lambda _: docker, Wanted())
     assert (facts.docker is None) == (facts.docker_error is not None)
+
+
+ODD = st.one_of(
+    st.text(max_size=30), st.sampled_from(["²", "1 2 3", "-1", "9" * 5000, "1e9", "nan", "10.0.0.1/24", "\u0661"])
+)
+
+
+@given(key=st.sampled_from(sorted(Scene().facts["w3"].machine.sysctls)), value=ODD, text=ODD)  # type: ignore[union-attr]
+def test_no_fact_of_a_machine_breaks_a_rule(key: str, value: str, text: str) -> None:
+    """Whatever the strings are, every check gives a verdict of its own and none gives up."""
+    machine = Scene().facts["w3"].machine
+    assert machine is not None
+    scene = Scene().with_machine(
+        sysctls={**machine.sysctls, key: value}, hostname=text, fqdn=text, kernel=text, architecture=text, ntp=text,
+        selinux=text, machine_id=text, product_uuid=text, resolv=(text, f"nameserver {text}", "search"), routes=(text,),
+    )  # fmt: skip
+    report = scene.with_docker(version=text, min_api_version=value, storage_driver=text, root_dir=text).judge()
+    assert not [it.seen.en for it in report.messages if "The platform failed" in it.seen.en]
+
+
+def test_a_rule_that_breaks_stops_only_its_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> None:
+        raise RuntimeError("our own fault")
+
+    swap = next(check for check in table.MACHINE if check.id == "swap")
+    broken = tuple(dataclasses.replace(it, rule=breaks) if it is swap else it for it in table.MACHINE)
+    monkeypatch.setattr("autorke.checks.judge.MACHINE", broken)
+    (message,) = Scene().judge().messages
+    assert (message.node, message.check, message.level) == ("w3", "swap", Level.ERROR)
+    assert "The platform failed while checking w3: swap, RuntimeError" in message.seen.en

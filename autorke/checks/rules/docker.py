@@ -12,6 +12,7 @@ from autorke.core.errors import Text
 ABSENT = "docker-absent"
 DENIED = "docker-socket-denied"
 FORWARDING = "ssh-forwarding-refused"
+OLDEST_WITH_CGROUP_2 = (20, 10)
 RKE_NEWEST_API = (1, 41)
 """The newest Docker API that any rke speaks (rke.md §8)."""
 
@@ -105,8 +106,8 @@ def check_docker_version(facts: NodeFacts, worker: NewWorker, context: ClusterCo
     docker, supported = facts.docker, context.supported_docker
     if docker is None:
         return None
-    lowest = tuple(int(it) for it in re.findall(r"\d+", docker.min_api_version)[:2])
-    if lowest > RKE_NEWEST_API:
+    lowest = _version(docker.min_api_version)
+    if lowest is not None and lowest > RKE_NEWEST_API:
         return fault(
             Text(
                 zh=f"Docker {docker.version} 要求 API {docker.min_api_version} 以上，rke 最高只支持 1.41",
@@ -114,8 +115,6 @@ def check_docker_version(facts: NodeFacts, worker: NewWorker, context: ClusterCo
             ),
             _version_remedy(worker, context),
         )
-    found = re.match(r"(\d+)\.(\d+)", docker.version)
-    short = f"{found[1]}.{int(found[2]):02d}" if found else docker.version
     if not supported:
         return unknown(
             Text(
@@ -124,7 +123,7 @@ def check_docker_version(facts: NodeFacts, worker: NewWorker, context: ClusterCo
                 " supports is not known",
             ),
         )
-    if short in {_short(version) for version in supported}:
+    if _version(docker.version) in [_version(version) for version in supported]:
         return fine(f"Docker {docker.version}", f"Docker {docker.version}")
     return fault(
         Text(
@@ -204,8 +203,8 @@ def check_docker_cgroup(facts: NodeFacts, worker: NewWorker, _context: ClusterCo
     machine, docker = facts.machine, facts.docker
     if machine is None or docker is None:
         return None
-    found = re.match(r"(\d+)\.(\d+)", docker.version)
-    old = found is not None and (int(found[1]), int(found[2])) < (20, 10)
+    version = _version(docker.version)
+    old = version is not None and version < OLDEST_WITH_CGROUP_2
     if machine.cgroup == 1 or not old:
         return fine(f"cgroup 驱动 {docker.cgroup_driver}", f"cgroup driver {docker.cgroup_driver}")
     return fault(
@@ -253,7 +252,7 @@ def registry_of(image: str) -> tuple[str, int]:
     if not slash or not ("." in first or ":" in first or first == "localhost"):
         return ("registry-1.docker.io", 443)
     host, _, port = first.partition(":")
-    return (host, int(port) if port.isdigit() else 443)
+    return (host, int(port) if re.fullmatch(r"[0-9]{1,5}", port) else 443)
 
 
 def _version_remedy(worker: NewWorker, context: ClusterContext) -> Text:
@@ -264,10 +263,10 @@ def _version_remedy(worker: NewWorker, context: ClusterContext) -> Text:
     )
 
 
-def _short(version: str) -> str:
-    major, _, minor = version.partition(".")
-    digits = re.match(r"\d+", minor)
-    return f"{major}.{int(digits[0]):02d}" if digits else version
+def _version(text: str) -> tuple[int, int] | None:
+    """(20, 10) of 20.10.24; None of what is no version. 17.03 and 17.3 are the same."""
+    found = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", text)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _error_code(facts: NodeFacts) -> str:

@@ -53,7 +53,8 @@ def check_roles_present(facts: ClusterFacts, _workers: Sequence[NewWorker], _con
 
 
 def check_version_pinned(facts: ClusterFacts, _workers: Sequence[NewWorker], context: ClusterContext) -> Finding | None:
-    """Without a pinned version a newer rke binary upgrades the cluster in passing (rke.md §9 #26)."""
+    """Without a pinned version a newer rke binary upgrades the cluster in passing: a warning. A version that the
+    cluster does not run yet is an error (rke.md §9 #26)."""
     if facts.config is None:
         return None
     pinned, running = facts.config.kubernetes_version, context.settings.kubernetes_version
@@ -73,6 +74,7 @@ def check_version_pinned(facts: ClusterFacts, _workers: Sequence[NewWorker], con
             zh=f"在 cluster.yml 中写明 `kubernetes_version: {running}`，或先完成升级工单",
             en=f"Write `kubernetes_version: {running}` into cluster.yml, or finish the upgrade ticket first",
         ),
+        level=None if pinned else Level.WARNING,
     )
 
 

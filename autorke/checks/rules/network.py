@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 from autorke.checks.context import ClusterContext, NewWorker, Port
@@ -156,9 +157,9 @@ def check_node_ports(facts: NodeFacts, worker: NewWorker, context: ClusterContex
     found = sorted(
         {f"{it.port}/{it.protocol}" for it in machine.listeners if low <= it.port <= high and not _loopback(it)}
     )
-    local = machine.sysctls.get("net.ipv4.ip_local_port_range", "").split()
-    if len(local) == 2 and all(it.isdigit() for it in local) and int(local[0]) <= high and int(local[1]) >= low:
-        found.append(f"ip_local_port_range {local[0]}-{local[1]}")
+    local = re.fullmatch(r"([0-9]{1,5})\s+([0-9]{1,5})", machine.sysctls.get("net.ipv4.ip_local_port_range", ""))
+    if local is not None and int(local[1]) <= high and int(local[2]) >= low:
+        found.append(f"ip_local_port_range {local[1]}-{local[2]}")
     if not found:
         return fine(f"NodePort 范围 {low}-{high} 空闲", f"NodePort range {low}-{high} is free")
     listed = ", ".join(found[:10])

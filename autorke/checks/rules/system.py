@@ -94,7 +94,7 @@ def check_kernel(facts: NodeFacts, _worker: NewWorker, _context: ClusterContext)
     if facts.machine is None:
         return None
     release = facts.machine.kernel
-    found = re.match(r"(\d+)\.(\d+)", release)
+    found = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", release)
     if found is None:
         return unknown(Text(zh=f"无法识别内核版本 {release!r}", en=f"kernel release {release!r} is not understood"))
     if (int(found[1]), int(found[2])) >= OLDEST_KERNEL:
@@ -217,9 +217,9 @@ def check_kernel_limits(facts: NodeFacts, worker: NewWorker, context: ClusterCon
         "kernel.pid_max": limits.pid_max,
     }
     low = [
-        (key, int(machine.sysctls[key]), floor)
+        (key, value, floor)
         for key, floor in floors.items()
-        if machine.sysctls.get(key, "").isdigit() and int(machine.sysctls[key]) < floor
+        if (value := _number(machine.sysctls.get(key, ""))) is not None and value < floor
     ]
     listed = [f"{key}={value} < {floor}" for key, value, floor in low]
     if machine.nofile_hard < limits.nofile:
@@ -351,3 +351,7 @@ def check_selinux(facts: NodeFacts, worker: NewWorker, context: ClusterContext) 
         en=f"On {worker.node} run `yum install rancher-selinux`, then look with `semodule -l | grep rancher`",
     )
     return unknown(seen, remedy) if machine.root == "no" else fault(seen, remedy)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
