@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from pathlib import Path
 from autorke.embedded.account import Account, private_directory
 from autorke.embedded.errors import AlreadyRunning, UnsafeDirectory
 
+LOCK = "lock"
 SOCKET_NAME_ROOM = 24
 """The longest name put in a socket directory, `/.s.PGSQL.5432.lock`, and some."""
 SOCKET_PATH_LIMIT = 107
@@ -46,11 +48,23 @@ class DataDirectory:
         return SYSTEM_STATE / _short_hash(self.path)
 
     @property
+    def postgres(self) -> Path:
+        return self.databases / "postgres"
+
+    @property
     def key_file(self) -> Path:
         return self.path / "secret.key"
 
     def log(self, name: str) -> Path:
         return self.path / "log" / f"{name}.log"
+
+    def clear(self) -> None:
+        """Remove everything but the lock. Nothing may be running on it."""
+        for entry in (*self.path.iterdir(), self.databases):
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != LOCK:
+                entry.unlink(missing_ok=True)
 
     def prepare(self) -> None:
         """Make what is missing, tighten what is there, and set the logs of the previous run aside."""
@@ -98,7 +112,7 @@ def locked(path: Path, account: Account) -> Iterator[DataDirectory]:
         path.chmod(0o710)  # the database account passes through; nobody lists
     else:
         path.chmod(0o700)
-    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

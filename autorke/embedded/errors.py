@@ -69,3 +69,12 @@ class OtherVersion(AutoRkeError):
         zh="用 AUTORKE_PG_BIN 指定旧版本，pg_dump 导出后再导入新版本",
         en="Name the old version in AUTORKE_PG_BIN, pg_dump, then load the dump into the new one",
     )
+
+
+class SeedFailed(AutoRkeError):
+    code = "embedded-seed-failed"
+    text = Text(
+        zh="填充演示数据失败：{where} 返回 {answer}：{reason}",
+        en="Filling the demo failed: {where} answered {answer}: {reason}",
+    )
+    remedy = Text(zh="查看数据目录下的 log/api.log", en="Look into log/api.log below the data directory")

@@ -98,20 +98,20 @@ def initialise(server: Postgres) -> None:
         raise StartFailed(service="initdb", seconds=INITDB_TIMEOUT, reason=words[-1], log=server.log)
 
 
-def wait_for_predecessor(server: Postgres, patience: float = 15.0) -> None:
+def wait_for_predecessor(home: Path, log: Path, patience: float = 15.0) -> None:
     """A server whose supervisor was killed is writing its data out: give it time to end. Raises StartFailed."""
-    pid_file = server.data / "postmaster.pid"
     deadline = time.monotonic() + patience
-    while pid_file.exists() and _serves(pid_file.read_text().split("\n", 1)[0], server.data):
+    while any(_serves(pid_file) for pid_file in home.glob("*/postmaster.pid")):
         if time.monotonic() > deadline:
-            raise StartFailed(service="postgres", seconds=int(patience), reason="still running", log=server.log)
+            raise StartFailed(service="postgres", seconds=int(patience), reason="the previous one still runs", log=log)
         time.sleep(0.05)
 
 
-def _serves(pid: str, data: Path) -> bool:
-    """Whether this pid is a process working in `data`; pids are used again after a reboot."""
+def _serves(pid_file: Path) -> bool:
+    """Whether the process named there works in that directory; pids are used again after a reboot."""
     try:
-        return Path("/proc", pid, "cwd").readlink() == data
+        pid = pid_file.read_text().split("\n", 1)[0]
+        return Path("/proc", pid, "cwd").readlink() == pid_file.parent
     except OSError:
         return False
 

@@ -61,6 +61,12 @@ def _api(settings: Settings, data: DataDirectory, environ: Mapping[str, str]) ->
     )
 
 
+def base_url(settings: Settings) -> str:
+    """Where this machine reaches the api."""
+    host = "127.0.0.1" if settings.host in ANY_ADDRESS else settings.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
 def healthy(host: str, port: int) -> bool:
     """Whether `GET /api/v1/health` says 200."""
     link = http.client.HTTPConnection("127.0.0.1" if host in ANY_ADDRESS else host, port, timeout=2)

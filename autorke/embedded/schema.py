@@ -1,4 +1,7 @@
-"""Bring a database to the newest migration; also for `autorke migrate` against an outside server."""
+"""Make a database ready for the product: the newest migration, and somebody who may sign in.
+
+Also for `python -m autorke migrate` and `admin` against an outside server.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.orm import Session
 
 import autorke
+from autorke.users.service import create_first_admin
 
 ADVISORY_LOCK = 0x617574
 """Several hosts may start at once: one migrates, the others wait and find nothing to do."""
@@ -25,3 +30,12 @@ def upgrade(url: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     engine.dispose()
+
+
+def first_admin(url: str) -> str | None:
+    """The password of the first admin, made now; None when the database knows somebody already."""
+    engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+    with Session(engine) as session, session.begin():
+        password = create_first_admin(session)
+    engine.dispose()
+    return password

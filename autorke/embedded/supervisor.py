@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TextIO
@@ -22,7 +22,7 @@ from autorke.embedded.binaries import find_postgres, find_valkey, postgres_for, 
 from autorke.embedded.datadir import DataDirectory, locked
 from autorke.embedded.errors import PortTaken
 from autorke.embedded.postgres import Postgres, create_database, initialise, wait_for_predecessor
-from autorke.embedded.product import launcher_socket, port_free, product_services
+from autorke.embedded.product import base_url, launcher_socket, port_free, product_services
 from autorke.embedded.service import Process, Service, StopRequest, end_group, last_line, spawn, stop_all, wait_ready
 from autorke.embedded.valkey import Valkey
 
@@ -30,6 +30,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY = 60.0
 """Seconds: a crashed child is started again after a pause that doubles, and is forgiven after a steady minute."""
+FIRST_ADMIN = "admin"
 PORT_PATIENCE = 5.0
 WATCH_EVERY = 0.2
 
@@ -93,13 +94,24 @@ class Supervisor:
         self.children.clear()
 
 
-def run(settings: Settings) -> int:
+@dataclass(frozen=True)
+class Show:
+    """What `demo` adds to `up`: it begins anew, has services of its own, and fills the product once that is ready.
+
+    `fill` gets the first admin's password and whether it should go on, and returns the lines to print.
+    """
+
+    services: Callable[[DataDirectory], list[Service]]
+    fill: Callable[[Settings, DataDirectory, str, Callable[[], bool]], list[str]]
+
+
+def run(settings: Settings, show: Show | None = None) -> int:
     """The whole life of `up`; returns the exit code. Problems are one sentence each, on stderr."""
     supervisor = Supervisor()
     _stop_on_signals(supervisor.stop_request)
     try:
         with locked(settings.data_dir, database_account()) as data:
-            _live(supervisor, settings, data)
+            _live(supervisor, settings, data, show)
     except AutoRkeError as error:
         say(f"{error.message.en}\n{error.message.zh}\n{error.hint.en} / {error.hint.zh}", sys.stderr)
         return 1
@@ -115,33 +127,53 @@ def _stop_on_signals(stop: StopRequest) -> None:
             signal.signal(number, ask)
 
 
-def _live(supervisor: Supervisor, settings: Settings, data: DataDirectory) -> None:
+def _live(supervisor: Supervisor, settings: Settings, data: DataDirectory, show: Show | None) -> None:
+    wait_for_predecessor(data.postgres, data.log("postgres"))
+    if show:
+        data.clear()
     data.prepare()
     say(f"AutoRke starts, data in {data.path}")
     if os.geteuid() == 0:
         say(f"  running as root; what is embedded runs as {data.account.name}")
     try:
-        environ = _start_databases(supervisor, settings, data)
+        environ = _start_databases(supervisor, settings, data, show.services(data) if show else [])
+        password = None if supervisor.stop_request.made else _start_product(supervisor, settings, data, environ)
         if not supervisor.stop_request.made:
-            _start_product(supervisor, settings, data, environ)
-        if not supervisor.stop_request.made:
-            say(f"Ready: http://{settings.host}:{settings.port}  (logs in {data.log('api').parent}, Ctrl-C stops all)")
+            _greet(supervisor, settings, data, show, password)
         supervisor.watch()
     finally:
         say("Stopping")
         supervisor.stop()
 
 
-def _start_databases(supervisor: Supervisor, settings: Settings, data: DataDirectory) -> dict[str, str]:
-    """Start what has no outside URL; returns the environment of the product's processes."""
+def _greet(
+    supervisor: Supervisor, settings: Settings, data: DataDirectory, show: Show | None, password: str | None
+) -> None:
+    lines: list[str] = []
+    if show and password:
+        say("Filling it through its own API")
+        lines = show.fill(settings, data, password, lambda: not supervisor.stop_request.made)
+    elif password:
+        path = data.path / "first-admin.password"
+        data.make_secret(path.name, lambda: password)
+        lines = [f"The first admin is `{FIRST_ADMIN}`, with the password in {path}; change it and remove the file"]
+    for line in lines:
+        say(line)
+    say(f"Ready: {base_url(settings)}  (logs in {data.log('api').parent}, Ctrl-C stops all)")
+
+
+def _start_databases(
+    supervisor: Supervisor, settings: Settings, data: DataDirectory, others: list[Service]
+) -> dict[str, str]:
+    """Start what has no outside URL, and `others` beside it; returns the environment of the product's processes."""
     environ = dict(os.environ)
     environ["AUTORKE_DATA_DIR"] = str(data.path)
-    wanted: list[Service] = []
+    wanted = list(others)
     if settings.database_url is None or settings.redis_url is None:
         data.prepare_databases()
+        say(f"  embedded databases in {data.databases}: for demos and development, not for production")
     postgres = _postgres(data) if settings.database_url is None else None
     if postgres:
-        wait_for_predecessor(postgres)
         initialise(postgres)
         wanted.append(postgres.service())
         environ["AUTORKE_DATABASE_URL"] = postgres.url()
@@ -149,9 +181,7 @@ def _start_databases(supervisor: Supervisor, settings: Settings, data: DataDirec
         valkey = _valkey(data)
         wanted.append(valkey.service())
         environ["AUTORKE_REDIS_URL"] = valkey.url()
-    if wanted:
-        say(f"  embedded databases in {data.databases}: for demos and development, not for production")
-        supervisor.start(*wanted)
+    supervisor.start(*wanted)
     if postgres and not supervisor.stop_request.made:
         create_database(postgres)
     if settings.secret_key is None and settings.secret_key_file is None:
@@ -163,7 +193,7 @@ def _postgres(data: DataDirectory) -> Postgres:
     return Postgres(
         binaries=postgres_for(data.account, find_postgres(), data.databases),
         account=data.account,
-        home=data.databases / "postgres",
+        home=data.postgres,
         sockets=data.database_sockets(),
         log=data.log("postgres"),
         password=data.make_secret("postgres.password"),
@@ -180,15 +210,20 @@ def _valkey(data: DataDirectory) -> Valkey:
     )
 
 
-def _start_product(supervisor: Supervisor, settings: Settings, data: DataDirectory, environ: Mapping[str, str]) -> None:
-    from autorke.embedded.schema import upgrade  # a second of imports that the databases' start hides
+def _start_product(
+    supervisor: Supervisor, settings: Settings, data: DataDirectory, environ: Mapping[str, str]
+) -> str | None:
+    """Bring the schema up, start the product; returns the first admin's password when there was nobody yet."""
+    from autorke.embedded.schema import first_admin, upgrade  # a second of imports, hidden by the databases' start
 
     started = time.monotonic()
     upgrade(environ["AUTORKE_DATABASE_URL"])
+    password = first_admin(environ["AUTORKE_DATABASE_URL"])
     say(f"  schema    up to date after {time.monotonic() - started:.1f} s")
     _wait_for_port(settings)
     children = {**environ, "AUTORKE_LAUNCHER_SOCKET": str(launcher_socket(data))}
     supervisor.start(*product_services(settings, data, children))
+    return password
 
 
 def _wait_for_port(settings: Settings) -> None:
