@@ -143,7 +143,7 @@ def test_a_retry_of_the_same_ticket_may_find_what_it_made_itself() -> None:
     half = half.with_machine(
         ca_files=(CaFile("/etc/kubernetes/ssl/kube-ca.pem", mine),),
         leftovers=(Leftover("/etc/kubernetes", True, "ssl/kube-ca.pem"), Leftover("/var/lib/kubelet", True, "pki")),
-    ).with_context(live=(*half.live, LiveNode("w3", "w3", "10.0.0.23", "10.0.0.23", ready=True)))
+    ).with_context(live=(*half.live, LiveNode("w3", "w3", "10.0.0.23", "10.0.0.23", ready=False)))
     assert half.judge().messages == ()
     foreign = half.with_machine(ca_files=(CaFile("/etc/kubernetes/ssl/kube-ca.pem", OTHER_CA),))
     assert only(foreign.judge()).check == "foreign-ca"

@@ -68,11 +68,13 @@ def check_control_nodes(_facts: ClusterFacts, _workers: Sequence[NewWorker], con
     )
 
 
-def check_nodes_ready(_facts: ClusterFacts, _workers: Sequence[NewWorker], context: ClusterContext) -> Finding | None:
+def check_nodes_ready(_facts: ClusterFacts, workers: Sequence[NewWorker], context: ClusterContext) -> Finding | None:
     """A sick worker does not block others here, unlike in stock rke; it is shown."""
     if context.live is None:
         return None
-    sick = [node.name for node in context.live if not node.ready and not {"controlplane", "etcd"} & set(node.roles)]
+    asked = {worker.address for worker in workers if worker.resumed}
+    plain = [node for node in context.live if not {"controlplane", "etcd"} & set(node.roles)]
+    sick = [node.name for node in plain if not node.ready and node.address not in asked]
     if not sick:
         return fine("所有 worker 节点 Ready", "all worker nodes are Ready")
     listed = some(sick)

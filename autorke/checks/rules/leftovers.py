@@ -77,7 +77,8 @@ def check_serves_kubernetes(facts: NodeFacts, worker: NewWorker, _context: Clust
         return None
     if worker.resumed:
         return fine("本工单此前已开始加入它", "an earlier attempt of this ticket began to join it")
-    running = sorted(it.name for it in _containers(facts) if it.state == "running" and _of_kubernetes(it))
+    names = [it.name for it in _containers(facts) if it.state == "running" and _of_kubernetes(it)]
+    running = sorted(names, key=lambda name: (name not in LONG_LIVED, name))
     processes = sorted(facts.machine.processes)
     if not running and not processes:
         return fine("没有运行 Kubernetes 组件", "no Kubernetes component runs")
