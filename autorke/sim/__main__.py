@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from autorke.sim import fleet as fleets
-from autorke.sim.run import run
+from autorke.sim.run import NoRoom, run
 
 
 def main() -> int:
@@ -30,7 +30,11 @@ def main() -> int:
     except (OSError, yaml.YAMLError, ValidationError) as error:
         print(f"sim: {error}", file=sys.stderr)  # noqa: T201 - the command line's own output
         return 2
-    return asyncio.run(run(fleet, args.state_dir, args.listen, args.port))
+    try:
+        return asyncio.run(run(fleet, args.state_dir, args.listen, args.port))
+    except NoRoom as error:
+        print(f"sim: {error}", file=sys.stderr)  # noqa: T201 - the command line's own output
+        return 1
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from autorke.sim.fleet import ClusterSpec, Fleet, KindName, OsName, Place
 from autorke.sim.kube.cluster import Cluster
 from autorke.sim.kube.kinds import CALICO_KINDS, CONFIG_MAPS, SECRETS
-from autorke.sim.kube.pki import SSL, ClusterPki
+from autorke.sim.kube.pki import SSL, Bundle, ClusterPki
 from autorke.sim.machine.facts import DiskFacts, DockerFacts, Facts, GpuFacts, InterfaceFacts, OsFacts
 from autorke.sim.machine.host import Host
 from autorke.sim.rke import config, containers
@@ -106,15 +106,15 @@ class Built:
     clusters: list[BuiltCluster]
 
 
-def build(world: World, fleet: Fleet, net: int, key_path: str) -> Built:
-    """Fill a world. Machines get 127.<net>.x.y, clusters first."""
+def build(world: World, fleet: Fleet, net: int, key_path: str, known: Mapping[str, Bundle]) -> Built:
+    """Fill a world. Machines get 127.<net>.x.y, clusters first. `known` has the certificates of an earlier run."""
     maker = _Machines(world, fleet, net)
     machines: list[Machine] = []
     clusters: list[BuiltCluster] = []
     for spec in fleet.clusters:
         members = [maker.member(spec, n) for n in range(spec.masters + spec.workers)]
         machines += members
-        clusters.append(_cluster(world, fleet, spec, members, key_path))
+        clusters.append(_cluster(world, fleet, spec, members, key_path, known.get(spec.name)))
     for group in fleet.machines:
         for n in range(1, group.count + 1):
             made = maker.make(f"{group.prefix}-{n:03d}", group.kind, group.os, group.place, prepared=group.prepared)
@@ -197,10 +197,12 @@ def serial(digest: bytes) -> str:
     return "SN" + digest[:5].hex().upper()
 
 
-def _cluster(world: World, fleet: Fleet, spec: ClusterSpec, members: list[Machine], key_path: str) -> BuiltCluster:
+def _cluster(
+    world: World, fleet: Fleet, spec: ClusterSpec, members: list[Machine], key_path: str, known: Bundle | None
+) -> BuiltCluster:
     masters = [machine.host for machine in members[: spec.masters]]
     pairs = [(host.name, host.address) for host in masters]
-    pki = ClusterPki(pairs, pairs, "10.43.0.1")
+    pki = ClusterPki(pairs, pairs, "10.43.0.1", known)
     versions = versions_of(spec.version)
     cluster = Cluster(world, spec.name, versions, pki, masters)
     world.add_cluster(cluster)
@@ -209,7 +211,7 @@ def _cluster(world: World, fleet: Fleet, spec: ClusterSpec, members: list[Machin
         for machine in members
     ]
     settings = config.rke_config(versions, nodes, spec.cluster_cidr)
-    bundle = pki.bundle()
+    bundle = cluster.bundle
     state = config.rke_state(settings, bundle)
     for machine in members:
         _deploy(cluster, machine, bundle)

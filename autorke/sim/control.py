@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from autorke.sim.cmdb import Cmdb
+from autorke.sim.cmdb import NAME, Cmdb
 from autorke.sim.faults import Fault
 from autorke.sim.http import Handler, Request, Response, json_response
 from autorke.sim.machine.host import Host
@@ -111,6 +111,7 @@ def _change_host(world: World, request: Request, rest: list[str]) -> Any:
     if change.get("facts"):
         world.change_facts(host, change["facts"])
     for path, text in (change.get("files") or {}).items():
+        world.record.note(host.name, "file.changed", path=path)
         if text is None:
             host.files.remove(path)
         else:
@@ -134,11 +135,15 @@ def _cmdb(cmdb: Cmdb, request: Request, rest: list[str]) -> Any:
     if request.method == "PATCH":
         change = request.json()
         key = found or str(change.get("id") or rest[0])
+        cmdb.world.record.note(NAME, "cmdb.changed", row=key)
         cmdb.rows[key] = cmdb.rows.get(key, {}) | {"id": key} | change
         return cmdb.rows[key]
     if found is None:
         raise Refused(404, f"the CMDB has no {rest[0]!r}")
-    return cmdb.rows.pop(found) if request.method == "DELETE" else cmdb.rows[found]
+    if request.method == "DELETE":
+        cmdb.world.record.note(NAME, "cmdb.dropped", row=found)
+        return cmdb.rows.pop(found)
+    return cmdb.rows[found]
 
 
 _PARTS: dict[tuple[str, str], Part] = {

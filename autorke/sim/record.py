@@ -39,6 +39,8 @@ class Record:
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._entries: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._seq = 0
+        self.touched: set[str] = set()
+        """Whoever was changed since the simulation was first built."""
         self._file: TextIO | None = journal_file.open("a", buffering=1) if journal_file else None
 
     def count(self, who: str, what: Count, amount: int = 1) -> None:
@@ -54,10 +56,16 @@ class Record:
     def note(self, who: str, what: str, **detail: Any) -> None:
         """Write down one mutation, with a gapless number and the time."""
         self._seq += 1
+        self.touched.add(who)
         entry = {"seq": self._seq, "time": time.time(), "host": who, "what": what, **detail}
         self._entries.append(entry)
         if self._file is not None:
             self._file.write(json.dumps(entry) + "\n")
+
+    @property
+    def last(self) -> int:
+        """Number of the newest entry."""
+        return self._seq
 
     def since(self, seq: int, who: str | None = None) -> Iterator[dict[str, Any]]:
         """Entries after number `seq`, oldest first."""

@@ -13,7 +13,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from autorke.sim import control, http
+from autorke.sim import control, http, snapshot
 from autorke.sim.build import Built, build
 from autorke.sim.cmdb import Cmdb, mapping
 from autorke.sim.fleet import Fleet
@@ -39,10 +39,11 @@ NETS = range(64, 127)
 """Second octets of 127.x.y.z that a simulation may take."""
 SSH_PORTS = (2222, 22022, 22122)
 LOCK_PORT = 7099
+SAVE_SECONDS = 10.0
 
 
 class NoRoom(Exception):
-    """Every net of loopback addresses is taken by another simulation."""
+    """No loopback addresses are left for this simulation, or not those it had before."""
 
 
 def reserve(wanted: int | None) -> tuple[int, socket.socket]:
@@ -55,7 +56,7 @@ def reserve(wanted: int | None) -> tuple[int, socket.socket]:
             sock.close()
             continue
         return net, sock
-    raise NoRoom
+    raise NoRoom("every net of loopback addresses is taken by another simulation")
 
 
 def free_ssh_port(net: int) -> int:
@@ -66,7 +67,7 @@ def free_ssh_port(net: int) -> int:
             with contextlib.suppress(OSError):
                 sock.bind((f"127.{net}.255.254", port))
                 return port
-    raise NoRoom
+    raise NoRoom(f"ports {SSH_PORTS} are all held on every address")
 
 
 def login_key(state_dir: Path, fleet: Fleet) -> Login:
@@ -91,16 +92,24 @@ async def run(fleet: Fleet, state_dir: Path, listen: str, port: int) -> int:
     _raise_file_limit()
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     index_path = state_dir / "index.json"
-    net, lock = reserve(_earlier_net(index_path))
+    earlier, before = snapshot.load(state_dir, fleet), _earlier_place(index_path)
+    net, lock = reserve(before[0] if before else None)
     with lock, contextlib.closing(Record(state_dir / "journal.jsonl")) as record:
-        world = World(fleet.seed, login_key(state_dir, fleet), free_ssh_port(net), fleet.timing, record)
-        built = build(world, fleet, net, str(state_dir / "id_ed25519"))
+        port_of_all = free_ssh_port(net)
+        if earlier is not None and before != (net, port_of_all):
+            raise NoRoom(f"the addresses of the earlier run in {state_dir} are taken; is it still running?")
+        world = World(fleet.seed, login_key(state_dir, fleet), port_of_all, fleet.timing, record)
+        built = build(world, fleet, net, str(state_dir / "id_ed25519"), snapshot.bundles(earlier))
+        record.touched.clear()
         services = _Services(world, fleet, built, listen, port)
         async with contextlib.AsyncExitStack() as stack:
             await services.open(stack)
-            index = _index(world, fleet, built, state_dir, services)
-            services.index = index
-            _write_clusters(built, state_dir)
+            if earlier is None:
+                _write_clusters(built, state_dir)
+            else:
+                snapshot.restore(world, services.cmdb, earlier)
+            services.index = index = _index(world, fleet, built, state_dir, services)
+            _save(world, fleet, services.cmdb, state_dir)
             _write(index_path, json.dumps(index, indent=1))
             seconds = time.monotonic() - began
             print(  # noqa: T201 - the line that a caller waits for
@@ -108,7 +117,7 @@ async def run(fleet: Fleet, state_dir: Path, listen: str, port: int) -> int:
                 f"control {index['control']}, {seconds:.1f} s",
                 flush=True,
             )
-            await _until_told()
+            await _serve_until_told(lambda: _save(world, fleet, services.cmdb, state_dir), record)
     return 0
 
 
@@ -117,18 +126,31 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
 
 
-def _earlier_net(path: Path) -> int | None:
+def _earlier_place(path: Path) -> tuple[int, int] | None:
+    """Net and SSH port of the run that left an index behind."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return int(json.loads(path.read_text())["net"])
+        index = json.loads(path.read_text())
+        return int(index["net"]), int(index["ssh"]["port"])
     return None
 
 
-async def _until_told() -> None:
+def _save(world: World, fleet: Fleet, cmdb: Cmdb, state_dir: Path) -> None:
+    _write(state_dir / snapshot.FILE, json.dumps(snapshot.take(world, fleet, cmdb)))
+
+
+async def _serve_until_told(save: Callable[[], None], record: Record) -> None:
+    """Wait for SIGTERM or SIGINT, saving now and then when something has changed, and at the end."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    await told.wait()
+    saved = record.last
+    while not told.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(told.wait(), SAVE_SECONDS)
+        if record.last != saved:
+            saved = record.last
+            save()
 
 
 class _Services:

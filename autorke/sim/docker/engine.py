@@ -10,7 +10,7 @@ import hashlib
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -183,6 +183,16 @@ class Engine:
         if announce:
             self._tell(made, "create")
         return made
+
+    def restore(self, containers: Sequence[Container], images: Sequence[str]) -> None:
+        """Replace everything, as a machine that was switched on again finds it."""
+        self._by_id = {found.id: found for found in containers}
+        self._by_name = {found.name: found for found in containers}
+        self._serial = len(containers) + 1_000_000
+        self.images = {name: image(name) for name in images}
+        for found in containers:
+            if found.state == "restarting":
+                self._run_again(found)
 
     def start(self, key: str) -> bool:
         """False when it is running already (304)."""

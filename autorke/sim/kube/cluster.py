@@ -40,6 +40,7 @@ class Cluster:
         self.versions = versions
         self.pki = pki
         self.masters = list(masters)
+        self.bundle = pki.bundle()
         self.store = Store()
         self.catalogue = Catalogue(calico.served(versions.calico))
         self._kubelets: dict[str, Host] = {}

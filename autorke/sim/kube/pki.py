@@ -16,10 +16,17 @@ from ipaddress import ip_address
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 SSL = "/etc/kubernetes/ssl"
+Bundle = dict[str, dict[str, str]]
+"""Entry name to its fields, as in a state file."""
 TEN_YEARS = timedelta(days=3650)
 
 
@@ -32,12 +39,15 @@ class Pair:
 
 
 class Authority:
-    """A certificate authority, able to issue leaves."""
+    """A certificate authority, able to issue leaves; made anew, or again from its certificate and key."""
 
-    def __init__(self, name: str) -> None:
-        self._key = rsa.generate_private_key(65537, 2048)
+    def __init__(self, name: str, pair: Pair | None = None) -> None:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._since = datetime.now(UTC) - timedelta(hours=1)
+        self._key = _private_key(pair.key) if pair else rsa.generate_private_key(65537, 2048)
+        self.pair = pair or self._self_signed()
+
+    def _self_signed(self) -> Pair:
         usage = _usage(sign=True)
         built = (
             self._builder(self._name, self._key.public_key())
@@ -46,7 +56,7 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        self.pair = Pair(_pem(built), _key_pem(self._key))
+        return Pair(_pem(built), _key_pem(self._key))
 
     def issue(
         self, key: rsa.RSAPrivateKey, name: str, organisation: str = "", sans: Sequence[str] | None = None
@@ -104,36 +114,52 @@ def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(Encoding.PEM).decode()
 
 
+def _private_key(pem: str) -> rsa.RSAPrivateKey:
+    key = load_pem_private_key(pem.encode(), None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError("not an RSA key")
+    return key
+
+
 def _key_pem(key: rsa.RSAPrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
 
 
 class ClusterPki:
-    """All certificates of one cluster. `masters` and `etcd` are (host name, address) pairs."""
+    """All certificates of one cluster. `masters` and `etcd` are (host name, address) pairs; with the `known` bundle of
+    an earlier run they are the same ones again.
+    """
 
     def __init__(
-        self, masters: Sequence[tuple[str, str]], etcd: Sequence[tuple[str, str]], service_address: str
+        self,
+        masters: Sequence[tuple[str, str]],
+        etcd: Sequence[tuple[str, str]],
+        service_address: str,
+        known: Bundle | None = None,
     ) -> None:
-        self.ca = Authority("kube-ca")
-        self._front = Authority("kube-apiserver-requestheader-ca")
-        self._key = rsa.generate_private_key(65537, 2048)
+        self._known = known
+        self.ca = Authority("kube-ca", _known_pair(known, "kube-ca"))
+        front = "kube-apiserver-requestheader-ca"
+        self._front = Authority(front, _known_pair(known, front))
+        leaf = _known_pair(known, "kube-apiserver")
+        self._key = _private_key(leaf.key) if leaf else rsa.generate_private_key(65537, 2048)
         self._first = masters[0][1]
         names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
         names += ["kubernetes.default.svc.cluster.local", "127.0.0.1", service_address]
-        self._api_sans = names + [word for pair in masters for word in pair]
+        api_names = names + [word for pair in masters for word in pair]
         self._etcd_sans = names + [word for pair in etcd for word in pair]
         self._etcd = list(etcd)
-        self.api = self.ca.issue(self._key, "kube-apiserver", sans=self._api_sans)
-        self.admin = self.ca.issue(self._key, "kube-admin", "system:masters")
+        self.api = leaf or self.ca.issue(self._key, "kube-apiserver", sans=api_names)
+        admin = _known_pair(known, "kube-admin")
+        self.admin = admin or self.ca.issue(self._key, "kube-admin", "system:masters")
 
     def etcd_pair(self) -> Pair:
         return self.ca.issue(self._key, "kube-etcd", sans=self._etcd_sans)
 
-    def kubelet_pair(self, name: str, address: str) -> Pair:
-        return self.ca.issue(self._key, name, sans=[name, address])
-
-    def bundle(self) -> dict[str, dict[str, str]]:
+    def bundle(self) -> Bundle:
         """`certificatesBundle` of a state file."""
+        if self._known is not None:
+            return self._known
         clients = {
             "kube-controller-manager": ("system:kube-controller-manager", ""),
             "kube-node": ("system:node", "system:nodes"),
@@ -201,6 +227,10 @@ class ClusterPki:
             f"    client-certificate-data: {certificate}",
             f"    client-key-data: {key}",
         ])  # fmt: skip
+
+
+def _known_pair(known: Bundle | None, name: str) -> Pair | None:
+    return Pair(known[name]["certificatePEM"], known[name]["keyPEM"]) if known else None
 
 
 def _entry(name: str, pair: Pair, common: str, organisation: str = "", *, client: bool = False) -> dict[str, str]:

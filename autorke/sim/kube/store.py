@@ -156,6 +156,17 @@ class Store:
         self._tell(kind, event, made)
         return made
 
+    def dump(self) -> Object:
+        objects = [[title, *key, obj] for title, found in self._objects.items() for key, obj in found.items()]
+        return {"version": self.version, "objects": objects}
+
+    def restore(self, saved: Object) -> None:
+        """Replace all objects."""
+        self.version = saved["version"]
+        self._objects = {}
+        for title, namespace, name, obj in saved["objects"]:
+            self._objects.setdefault(title, {})[namespace, name] = obj
+
     # -- watches
 
     def _tell(self, kind: Kind, event: str, obj: Object) -> None:

@@ -119,5 +119,16 @@ class FileTree:
             self._dirs.discard(name)
         self._dirs.add(self.real(path))
 
+    @property
+    def folders(self) -> set[str]:
+        return set(self._dirs)
+
+    def all(self) -> dict[str, File]:
+        return dict(self._files)
+
+    def restore(self, files: dict[str, File], folders: set[str]) -> None:
+        """Replace the whole tree."""
+        self._files, self._dirs = dict(files), set(folders)
+
     def paths(self) -> list[str]:
         return sorted(self._files)

@@ -35,7 +35,7 @@ class Host:
         self.engine = Engine(name, lambda found: programs.start(self, found), self._heard)
         self.dead = False
         self.on_dead: Callable[[], None] | None = None
-        self._seed = hashlib.sha256(f"{world.seed}/{name}".encode()).digest()
+        self.seed = hashlib.sha256(f"{world.seed}/{name}".encode()).digest()
 
     # -- identity
 
@@ -46,7 +46,7 @@ class Host:
     @property
     def private_key(self) -> Ed25519PrivateKey:
         """The SSH host key: the same for the same seed and name, in every run."""
-        return Ed25519PrivateKey.from_private_bytes(self._seed)
+        return Ed25519PrivateKey.from_private_bytes(self.seed)
 
     @property
     def host_key(self) -> str:
@@ -55,7 +55,8 @@ class Host:
 
     def rekey(self) -> None:
         """A new host key, as after a reinstallation."""
-        self._seed = hashlib.sha256(self._seed).digest()
+        self.seed = hashlib.sha256(self.seed).digest()
+        self.world.record.note(self.name, "machine.rekeyed")
 
     # -- faults and death
 
