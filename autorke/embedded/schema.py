@@ -13,6 +13,7 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.orm import Session
 
 import autorke
+import autorke.clusters.models  # a role may point at a cluster: the table must be known
 from autorke.users.service import create_first_admin
 
 ADVISORY_LOCK = 0x617574
