@@ -37,4 +37,4 @@ def setup(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("paramiko").setLevel("WARNING")
+    logging.getLogger("paramiko").setLevel("CRITICAL")  # every failure of it is mapped to an error of ours

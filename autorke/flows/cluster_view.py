@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from autorke.checks.context import ClusterContext, ControlHost, Endpoint, KnownNode, LiveNode, live_node
-from autorke.checks.settings import settings_of, supported_docker_versions
+from autorke.checks.settings import settings_in, supported_docker_versions
 from autorke.clusters.models import Cluster
 from autorke.clusters.models import Node as ClusterNode
 from autorke.configs import service as configs
@@ -155,8 +155,7 @@ def check_context(
     view: ClusterView, live: LiveView, *, initialise_follows: bool, docker_root: str = ""
 ) -> ClusterContext:
     """What the checks are told of the cluster."""
-    config = view.state.current_config
-    settings = settings_of(config)
+    settings = settings_in(view.rkestate)  # a state that cannot be read is a finding, not an error here
     control = [node for node in view.members if {"controlplane", "etcd"} & set(node.roles)]
     return ClusterContext(
         id=str(view.id),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-SCHEDULES: dict[str, Callable[[], None]] = {}
+from autorke.cmdb import sync
+
+SCHEDULES: Mapping[str, Callable[[], None]] = {"cmdb": sync.run_due}

@@ -8,8 +8,12 @@ from __future__ import annotations
 from typing import cast
 
 from autorke.core import queue
+from autorke.flows import add_workers
 from autorke.users.access import may
 from autorke.workflow import gates, outbox
+
+FLOWS = (add_workers.flow,)
+"""Importing a flow's file registers it; this list is what a process carries."""
 
 _TASKS = {outbox.LAUNCH: queue.LAUNCH}
 

@@ -177,7 +177,7 @@ def nodes(session: Session, ticket: Ticket) -> list[dict[str, Any]]:
         for row in targets
     ]
     if results.WHOLE in by_node:
-        whole = {
+        whole: dict[str, Any] = {
             "node_id": results.WHOLE,
             "name": results.WHOLE,
             "data": {},

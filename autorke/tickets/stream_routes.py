@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from autorke.core.db import transaction
@@ -48,7 +47,7 @@ def read_log(
     return Response(data, media_type="text/plain; charset=utf-8", headers=headers)
 
 
-@router.get("/tickets/{ticket_id}/stream", response_class=EventSourceResponse)
+@router.get("/tickets/{ticket_id}/stream", response_class=sse.EventStream)
 async def stream_ticket(
     ticket_id: UUID,
     actor: Reader,

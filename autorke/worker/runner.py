@@ -79,7 +79,7 @@ def _work(held: Claim, settings: Settings) -> None:
 @contextmanager
 def _run_dir(settings: Settings, held: Claim) -> Iterator[Path]:
     """A private directory in memory for this attempt, gone when it ends."""
-    path = settings.run_dir / f"autorke-{held.attempt_id}"
+    path = settings.run_dir / f"autorke-{held.attempt_id.hex[-12:]}"  # short: sockets live below it
     path.mkdir(mode=0o700)
     try:
         yield path

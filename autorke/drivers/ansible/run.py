@@ -16,6 +16,7 @@ from autorke.drivers.ansible.playbooks import CONTENT, playbook_path
 from autorke.drivers.base import Emit, SshTarget
 
 MESSAGE_LIMIT = 2000
+SOCKET_PATH_LIMIT = 48
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def run_playbook(
     """
     playbook = playbook_path(name)
     require_memory(run_dir)
-    folder = run_dir / f"ansible-{len(list(run_dir.iterdir()))}"
+    folder = run_dir / f"a{len(list(run_dir.iterdir()))}"
     folder.mkdir(mode=0o700)
     try:
         config = SshConfig(folder)
@@ -114,8 +115,8 @@ def _environment(folder: Path, ssh_config: Path, forks: int) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(private_file(folder / "ansible.cfg", "")),
         "ANSIBLE_ROLES_PATH": str(CONTENT / "roles"),
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-        "ANSIBLE_SSH_ARGS": f"-F {ssh_config} -o ControlMaster=auto -o ControlPersist=30s",
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
+        "ANSIBLE_SSH_ARGS": f"-F {ssh_config} {_sharing(folder)}",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder),
         "ANSIBLE_SSH_CONTROL_PATH": "%(directory)s/%%C",
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_SSH_TRANSFER_METHOD": "piped",  # needs no sftp subsystem on the machine
@@ -126,6 +127,12 @@ def _environment(folder: Path, ssh_config: Path, forks: int) -> dict[str, str]:
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
         "ANSIBLE_INTERPRETER_PYTHON": "auto_silent",
     }
+
+
+def _sharing(folder: Path) -> str:
+    """One connection per machine for all tasks, where its socket's path fits: ssh adds 58 characters of 107."""
+    fits = len(str(folder)) <= SOCKET_PATH_LIMIT
+    return "-o ControlMaster=auto -o ControlPersist=30s" if fits else "-o ControlMaster=no"
 
 
 class _Listener:
