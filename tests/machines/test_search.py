@@ -35,7 +35,7 @@ def _names(session: Session, *filters: str, sort: str | None = None) -> list[str
 
 
 def test_every_column_sorts_both_ways_and_pages_through(session: Session, fleet: list[Machine]) -> None:
-    for name in search.COLUMNS:
+    for name in (name for name, column in search.COLUMNS.items() if column.sortable):
         for sort in (name, f"-{name}"):
             seen, cursor = [], None
             while True:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autorke.integrations.cmdb import CmdbConfig, CmdbMachine, fetch_pages
+from autorke.integrations.cmdb import CmdbConfig, CmdbMachine, RefusedRow, fetch_pages
 from autorke.integrations.cmdb.errors import CmdbError, CmdbMalformed, CmdbTooLarge, CmdbUnreachable
 
 FIELDS = {
@@ -111,3 +111,14 @@ def test_a_missing_directory_is_an_error_of_ours(tmp_path: Path) -> None:
 def test_a_mapping_is_checked_when_it_is_saved(mapping: dict[str, Any], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         CmdbConfig.model_validate({"source": {"kind": "csv", "path": "x"}, "mapping": mapping})
+
+
+def test_a_truth_value_is_no_number_even_when_it_is_scaled(tmp_path: Path) -> None:
+    fields = {**FIELDS, "memory_mb": {"path": "mem", "scale": 1024}}
+    (tmp_path / "hosts.json").write_text('[{"sn": "A1", "host": "bm-1", "ip": "10.0.0.1", "mem": true}]')
+    config = CmdbConfig.model_validate(
+        {"source": {"kind": "json", "path": "hosts.json"}, "mapping": {"fields": fields}}
+    )
+    ((row,),) = fetch_pages(config, secret=None, root=tmp_path)
+    assert isinstance(row, RefusedRow)
+    assert row.field == "memory_mb"
