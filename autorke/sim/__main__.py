@@ -11,7 +11,8 @@ import yaml
 from pydantic import ValidationError
 
 from autorke.sim import fleet as fleets
-from autorke.sim.run import NoRoom, run
+from autorke.sim.places import NoRoom
+from autorke.sim.run import run
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from autorke.sim.cmdb import NAME, Cmdb
 from autorke.sim.faults import Fault
 from autorke.sim.http import Handler, Request, Response, json_response
 from autorke.sim.machine.host import Host
+from autorke.sim.vcalico import UnknownOrder, VCalico
 from autorke.sim.world import World
 
 
@@ -29,7 +30,7 @@ class Refused(Exception):
 Part = Callable[[World, Request, list[str]], Any]
 
 
-def handler(world: World, index: Callable[[], dict[str, Any]], cmdb: Cmdb) -> Handler:
+def handler(world: World, index: Callable[[], dict[str, Any]], cmdb: Cmdb, vcalico: VCalico) -> Handler:
     """`index` gives what index.json holds."""
 
     async def answer(request: Request) -> Response:
@@ -40,6 +41,8 @@ def handler(world: World, index: Callable[[], dict[str, Any]], cmdb: Cmdb) -> Ha
         try:
             if parts[:1] == ["cmdb"]:
                 return json_response(_cmdb(cmdb, request, parts[1:]))
+            if parts[:1] == ["vcalico"]:
+                return json_response(_vcalico(vcalico, request, parts[1:]))
             if part is None:
                 raise Refused(404, f"no {request.method} {request.path}")
             return json_response(part(world, request, parts[1:]))
@@ -144,6 +147,16 @@ def _cmdb(cmdb: Cmdb, request: Request, rest: list[str]) -> Any:
         cmdb.world.record.note(NAME, "cmdb.dropped", row=found)
         return cmdb.rows.pop(found)
     return cmdb.rows[found]
+
+
+def _vcalico(vcalico: VCalico, request: Request, rest: list[str]) -> Any:
+    """GET orders; POST /vcalico/<id>/complete, with `{"state": "rejected", …}` to refuse it."""
+    if request.method == "GET":
+        return list(vcalico.orders.values())
+    try:
+        return vcalico.complete(rest[0] if rest else "", request.json())
+    except UnknownOrder as error:
+        raise Refused(404, f"no order {error}") from error
 
 
 _PARTS: dict[tuple[str, str], Part] = {

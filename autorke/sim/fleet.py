@@ -78,6 +78,32 @@ class CmdbSpec(_Spec):
     forgets: int = 0
 
 
+class OidcUser(_Spec):
+    """Somebody who can sign in."""
+
+    name: Name
+    display_name: str
+
+
+class OidcSpec(_Spec):
+    """The OpenID Connect provider."""
+
+    client_id: str = "autorke"
+    client_secret: str | None = None
+    users: tuple[OidcUser, ...] = (
+        OidcUser(name="li-wei", display_name="李伟 (requester)"),
+        OidcUser(name="wang-fang", display_name="王芳 (approver)"),
+        OidcUser(name="zhao-lei", display_name="赵磊 (network admin)"),
+    )
+
+
+class VCalicoSpec(_Spec):
+    """The network system. `seconds` until an order is done; without it the control API completes orders."""
+
+    token: str = "sim-vcalico-token"  # noqa: S105 - of the simulated VCalico
+    seconds: float | None = None
+
+
 class Fleet(_Spec):
     """The whole simulation."""
 
@@ -88,6 +114,8 @@ class Fleet(_Spec):
     machines: tuple[MachineGroup, ...] = ()
     clusters: tuple[ClusterSpec, ...] = ()
     cmdb: CmdbSpec = CmdbSpec()
+    vcalico: VCalicoSpec = VCalicoSpec()
+    oidc: OidcSpec = OidcSpec()
 
     @property
     def size(self) -> int:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from autorke.sim.cmdb import NAME as CMDB
-from autorke.sim.cmdb import Cmdb
 from autorke.sim.docker.engine import Container
 from autorke.sim.docker.images import image
 from autorke.sim.fleet import Fleet
 from autorke.sim.machine.facts import Facts
 from autorke.sim.machine.files import File
 from autorke.sim.machine.host import Host
-from autorke.sim.world import World
+from autorke.sim.services import Services
 
 FORMAT = 1
 FILE = "snapshot.json"
@@ -46,31 +45,36 @@ def bundles(snapshot: dict[str, Any] | None) -> dict[str, Any]:
     return dict(snapshot["bundles"]) if snapshot else {}
 
 
-def take(world: World, fleet: Fleet, cmdb: Cmdb) -> dict[str, Any]:
+def take(services: Services) -> dict[str, Any]:
+    """Everything that a restart needs, as JSON."""
+    world = services.world
     touched = world.record.touched
     return {
         "format": FORMAT,
-        "fleet": digest(fleet),
+        "fleet": digest(services.fleet),
         "bundles": {name: cluster.bundle for name, cluster in world.clusters.items()},
         "clusters": {name: c.store.dump() for name, c in world.clusters.items() if name in touched},
         "hosts": {name: _host(host) for name, host in world.hosts.items() if name in touched},
-        "cmdb": cmdb.rows if CMDB in touched else None,
+        "cmdb": services.cmdb.rows if CMDB in touched else None,
+        "vcalico": services.vcalico.dump(),
     }
 
 
-def restore(world: World, cmdb: Cmdb, snapshot: dict[str, Any]) -> None:
-    """Lay a snapshot over a freshly built world."""
+def restore(services: Services, snapshot: dict[str, Any]) -> None:
+    """Lay a snapshot over a freshly built world that listens already."""
+    world = services.world
     for name, objects in snapshot["clusters"].items():
         world.clusters[name].store.restore(objects)
         world.record.touched.add(name)
     for name, saved in snapshot["hosts"].items():
         _restore_host(world.hosts[name], saved)
+        world.record.touched.add(name)
         if saved["dead"]:
             world.doors[name].settle()
-        world.record.touched.add(name)
     if snapshot["cmdb"] is not None:
-        cmdb.rows = snapshot["cmdb"]
+        services.cmdb.rows = snapshot["cmdb"]
         world.record.touched.add(CMDB)
+    services.vcalico.restore(snapshot["vcalico"])
 
 
 def _host(host: Host) -> dict[str, Any]:

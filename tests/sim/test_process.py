@@ -47,6 +47,7 @@ def test_a_restart_keeps_what_was_done(tmp_path: Path) -> None:
     with process.start("small", tmp_path) as second:
         assert second.machine("free-001")["host_key"] == known["free-001"]
         assert second.machine("free-002")["host_key"] != known["free-002"]
+        assert second.index["cmdb"]["url"] == first.index["cmdb"]["url"]
         assert second.machine("free-001")["address"] == first.machine("free-001")["address"]
         assert container_ids(second, "free-001") == containers
         assert second.host("free-002")["facts"]["swap"][0]["path"] == "/dev/sdb1"
