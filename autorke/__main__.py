@@ -16,10 +16,10 @@ def _up(settings: Settings) -> int:
     return run(settings)
 
 
-def _demo(settings: Settings, preset: str) -> int:
+def _demo(settings: Settings, preset: str, fresh: bool) -> int:
     from autorke.embedded.demo import run_demo
 
-    return run_demo(settings, preset)
+    return run_demo(settings, preset, fresh=fresh)
 
 
 def _migrate(settings: Settings) -> int:
@@ -83,11 +83,12 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     demo = commands.add_parser("demo", help="`up` with a simulated fleet, filled with people, machines and clusters")
     demo.add_argument("--preset", choices=("demo", "small"), default="demo", help="which fleet (default: demo)")
+    demo.add_argument("--fresh", action="store_true", help="forget the earlier demo of this fleet")
     for name, (text, _) in COMMANDS.items():
         commands.add_parser(name, help=text)
     arguments = parser.parse_args()
     if arguments.command == "demo":
-        return _demo(get_settings(), arguments.preset)
+        return _demo(get_settings(), arguments.preset, arguments.fresh)
     return COMMANDS[arguments.command][1](get_settings())
 
 

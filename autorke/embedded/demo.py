@@ -1,6 +1,7 @@
 """`python -m autorke demo`: the product with a simulated fleet around it, filled through its own API.
 
-Every start begins anew, because the simulated machines do: what was changed on them is gone with their process.
+The simulated machines and the database outlive a stop together; `--fresh` begins anew, and so does a start whose
+predecessor was stopped before everything was filled.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ PEOPLE = (
     ("network", "网络管理员 Network admin", "network-admin"),
     ("auditor", "审计员 Auditor", "auditor"),
 )
+WELCOME = "welcome.txt"
+"""Written last, mode 0600: while it is missing, the directory is not filled."""
 SYNC_PATIENCE = 120.0
 """Seconds for the CMDB sync; its worker may still be starting."""
 
@@ -42,22 +45,38 @@ class Login:
     password: str = field(repr=False)
 
 
-def run_demo(settings: Settings, preset: str) -> int:
-    """The whole life of `demo`; returns the exit code. Its data are kept apart from those of `up`."""
+def run_demo(settings: Settings, preset: str, *, fresh: bool) -> int:
+    """The whole life of `demo`; returns the exit code. Each preset has a data directory apart from that of `up`."""
+    directory = settings.data_dir / f"demo-{preset}"
+    apart = settings.model_copy(update={"data_dir": directory, "environment": "demo"})
 
-    def fill(settings: Settings, data: DataDirectory, password: str, wanted: Callable[[], bool]) -> list[str]:
-        return welcome(settings, seed(settings, data, Login(FIRST_ADMIN, "admin", password), wanted))
+    def kept(data: DataDirectory) -> list[str] | None:
+        path = data.path / WELCOME
+        return path.read_text().splitlines() if path.exists() and not fresh else None
 
-    apart = settings.model_copy(update={"data_dir": settings.data_dir / "demo", "environment": "demo"})
-    return run(apart, Show(lambda data: [simulator(data, preset)], fill))
+    def fill(data: DataDirectory, password: str, wanted: Callable[[], bool]) -> list[str]:
+        logins = seed(apart, data, Login(FIRST_ADMIN, "admin", password), wanted)
+        lines = welcome(apart, logins)
+        if wanted():
+            data.make_secret(WELCOME, lambda: "\n".join(lines))
+        return lines
+
+    return run(apart, Show(lambda data: [simulator(apart, data, preset)], kept, fill))
 
 
-def simulator(data: DataDirectory, preset: str) -> Service:
-    """The simulated outside: SSH hosts, Docker, Kubernetes, CMDB. Started by name; nothing here imports it."""
+def simulator(settings: Settings, data: DataDirectory, preset: str) -> Service:
+    """The simulated outside: SSH hosts, Docker, Kubernetes, CMDB. Started by name; nothing here imports it.
+
+    Its own services take the four ports after the api's, the same at each start: the CMDB's address is in the database.
+    """
     log = data.log("sim")
-    argv = (sys.executable, "-m", "autorke.sim", "--preset", preset, "--state-dir", str(_simulation(data)))
+    options = ("--preset", preset, "--state-dir", str(_simulation(data)), "--port", str(settings.port + 1))
     return Service(
-        name="sim", argv=argv, log=log, ready=lambda _pid: b"sim ready" in log.read_bytes(), environ=os.environ
+        name="sim",
+        argv=(sys.executable, "-m", "autorke.sim", *options),
+        log=log,
+        ready=lambda _pid: b"sim ready" in log.read_bytes(),
+        environ=os.environ,
     )
 
 
@@ -164,6 +183,6 @@ def welcome(settings: Settings, logins: list[Login]) -> list[str]:
     width = max(len(login.name) for login in logins)
     return [
         f"Open {base_url(settings)}  (API description: {base_url(settings)}/api/v1/openapi.json)",
-        "Logins, made for this start only:",
+        "Logins of this demo:",
         *(f"  {login.name:<{width}}  {login.password:<24}  {login.role}" for login in logins),
     ]

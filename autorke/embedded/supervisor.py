@@ -96,13 +96,15 @@ class Supervisor:
 
 @dataclass(frozen=True)
 class Show:
-    """What `demo` adds to `up`: it begins anew, has services of its own, and fills the product once that is ready.
+    """What `demo` adds to `up`: services of its own, and filling the product through its API once that is ready.
 
-    `fill` gets the first admin's password and whether it should go on, and returns the lines to print.
+    `kept` returns the lines to print when an earlier start has filled this data directory. None: begin anew, and `fill`
+    gets the first admin's password and whether it should go on.
     """
 
     services: Callable[[DataDirectory], list[Service]]
-    fill: Callable[[Settings, DataDirectory, str, Callable[[], bool]], list[str]]
+    kept: Callable[[DataDirectory], list[str] | None]
+    fill: Callable[[DataDirectory, str, Callable[[], bool]], list[str]]
 
 
 def run(settings: Settings, show: Show | None = None) -> int:
@@ -129,7 +131,8 @@ def _stop_on_signals(stop: StopRequest) -> None:
 
 def _live(supervisor: Supervisor, settings: Settings, data: DataDirectory, show: Show | None) -> None:
     wait_for_predecessor(data.postgres, data.log("postgres"))
-    if show:
+    kept = show.kept(data) if show else None
+    if show and kept is None:
         data.clear()
     data.prepare()
     say(f"AutoRke starts, data in {data.path}")
@@ -139,25 +142,22 @@ def _live(supervisor: Supervisor, settings: Settings, data: DataDirectory, show:
         environ = _start_databases(supervisor, settings, data, show.services(data) if show else [])
         password = None if supervisor.stop_request.made else _start_product(supervisor, settings, data, environ)
         if not supervisor.stop_request.made:
-            _greet(supervisor, settings, data, show, password)
+            if show and kept is None and password:
+                say("Filling it through its own API")
+                kept = show.fill(data, password, lambda: not supervisor.stop_request.made)
+            _greet(settings, data, kept, password)
         supervisor.watch()
     finally:
         say("Stopping")
         supervisor.stop()
 
 
-def _greet(
-    supervisor: Supervisor, settings: Settings, data: DataDirectory, show: Show | None, password: str | None
-) -> None:
-    lines: list[str] = []
-    if show and password:
-        say("Filling it through its own API")
-        lines = show.fill(settings, data, password, lambda: not supervisor.stop_request.made)
-    elif password:
+def _greet(settings: Settings, data: DataDirectory, lines: list[str] | None, password: str | None) -> None:
+    if lines is None and password:
         path = data.path / "first-admin.password"
         data.make_secret(path.name, lambda: password)
         lines = [f"The first admin is `{FIRST_ADMIN}`, with the password in {path}; change it and remove the file"]
-    for line in lines:
+    for line in lines or ():
         say(line)
     say(f"Ready: {base_url(settings)}  (logs in {data.log('api').parent}, Ctrl-C stops all)")
 
@@ -167,7 +167,8 @@ def _start_databases(
 ) -> dict[str, str]:
     """Start what has no outside URL, and `others` beside it; returns the environment of the product's processes."""
     environ = dict(os.environ)
-    environ["AUTORKE_DATA_DIR"] = str(data.path)
+    environ |= {"AUTORKE_DATA_DIR": str(data.path), "AUTORKE_ENVIRONMENT": settings.environment}
+    environ.setdefault("AUTORKE_PUBLIC_URL", base_url(settings))
     wanted = list(others)
     if settings.database_url is None or settings.redis_url is None:
         data.prepare_databases()
