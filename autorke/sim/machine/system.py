@@ -118,7 +118,7 @@ def _note(run: Run, what: str, subject: str) -> None:
 def _docker(run: Run) -> Result | None:
     docker = run.host.facts.docker
     if not docker.installed:
-        return None
+        return Result(127, stderr="sh: 1: docker: not found\n")
     if not docker.running:
         return Result(1, stderr="Cannot connect to the Docker daemon at unix:///var/run/docker.sock.\n")
     if run.operands[:1] == ["version"]:
@@ -129,9 +129,11 @@ def _docker(run: Run) -> Result | None:
     return None
 
 
-def _dockerd(run: Run) -> Result | None:
+def _dockerd(run: Run) -> Result:
     docker = run.host.facts.docker
-    return Result(0, f"Docker version {docker.version}, build 0000000\n") if docker.installed else None
+    if not docker.installed:
+        return Result(127, stderr="sh: 1: dockerd: not found\n")
+    return Result(0, f"Docker version {docker.version}, build 0000000\n")
 
 
 def _pgrep(run: Run) -> Result:
