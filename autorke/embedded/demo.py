@@ -47,7 +47,7 @@ class Login:
 
 def run_demo(settings: Settings, preset: str, *, fresh: bool) -> int:
     """The whole life of `demo`; returns the exit code. Each preset has a data directory apart from that of `up`."""
-    directory = settings.data_dir / f"demo-{preset}"
+    directory = settings.data_dir / f"sim-{preset}"
     apart = settings.model_copy(update={"data_dir": directory, "environment": "demo"})
 
     def kept(data: DataDirectory) -> list[str] | None:
