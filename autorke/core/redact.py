@@ -9,57 +9,64 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "******"
 MIN_LENGTH = 6  # shorter values ("true", "root") would mask ordinary words
-PIECE = 64
-_PATTERNS = (
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
-    re.compile(r"(?i)(?<=authorization: )\S+(?: \S+)?"),
+WINDOW = 32  # of a longer form any run of this many characters is masked, wherever its output was wrapped or cut
+LONGEST_KEY = 16 * 1024  # a private key block that has not ended by then is none
+
+Span = tuple[int, int]
+_KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+_CREDENTIALS = re.compile(
+    r"(?i)authorization['\"]?\s*[:=]\s*['\"]?((?:(?:bearer|basic|digest|token)\s+)?[^\s'\",]+)",
 )
+_KEY_BEGINS = re.compile(r"-----BEGIN[A-Z ]*-*\Z")
+_CREDENTIALS_BEGIN = re.compile(r"(?i)authorization[^\n]*\Z")
+_MARKERS = frozenset(word[:length] for word in ("-----begin", "authorization") for length in range(1, len(word)))
 
 
 def _forms(secret: str) -> Iterable[str]:
     """Every text under which the secret may show up."""
     lines = [line.strip() for line in secret.splitlines()] if "\n" in secret else []
     for value in [secret.strip(), *lines]:
-        yield value
-        yield json.dumps(value)[1:-1]
-        yield json.dumps(value, ensure_ascii=False)[1:-1]
-        yield quote(value, safe="")
-        yield quote_plus(value)
-    for raw in {secret.encode(), secret.strip().encode()}:
-        for shift in range(3):
-            text = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
-            # the characters that also carry bits of the neighbours differ with them: leave those out
-            head = (0, 2, 3)[shift]
-            tail = len(text) if (shift + len(raw)) % 3 == 0 else len(text) - 1
-            yield text[head:tail]
-            yield text[head:tail].replace("+", "-").replace("/", "_")
+        escaped = json.dumps(value)[1:-1]
+        yield from (value, escaped, json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1])
+        yield escaped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")  # as Go writes JSON
+        yield from (quote(value, safe="", errors="replace"), quote_plus(value, errors="replace"))
+    for raw in {secret.encode(errors="replace"), secret.strip().encode(errors="replace")}:
+        yield from _base64_forms(raw)
 
 
-def _pieces(form: str) -> Iterable[str]:
-    """Long forms are matched piece by piece, so that a stream never has to keep back more than one piece."""
-    for start in range(0, len(form), PIECE):
-        piece = form[start : start + PIECE]
-        if len(piece) >= MIN_LENGTH:
-            yield piece
-        elif start:
-            yield form[-PIECE:]
+def _base64_forms(raw: bytes) -> Iterable[str]:
+    for shift in range(3):
+        text = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
+        # the characters that also carry bits of the neighbours differ with them: leave those out
+        head = (0, 2, 3)[shift]
+        tail = len(text) if (shift + len(raw)) % 3 == 0 else len(text) - 1
+        last_lines = [text[len(text) // width * width : tail] for width in (64, 76)] if shift == 0 else []
+        for form in [text[head:tail], *last_lines]:
+            yield form
+            yield form.replace("+", "-").replace("/", "_")
+
+
+def _needles(form: str) -> Iterable[str]:
+    """What is looked for: a short form as it is, of a long one each window that does not begin with a line break."""
+    if len(form) <= WINDOW:
+        return [form] if len(form) >= MIN_LENGTH else []
+    windows = (form[start : start + WINDOW] for start in range(len(form) - WINDOW + 1))
+    return (window for window in windows if window[0] != "\n")
 
 
 class Secrets:
     """The secrets of one attempt. Thread-safe; register a value before it can appear anywhere."""
 
     def __init__(self) -> None:
-        self._pieces: set[str] = set()
-        self._prefixes: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
-        self._longest = 0
+        self._needles: dict[str, tuple[str, ...]] = {}  # by their first MIN_LENGTH characters
+        self._beginnings: set[str] = set()  # shorter than that
         self._lock = Lock()
 
     def add(self, secret: str | None) -> None:
@@ -67,20 +74,17 @@ class Secrets:
         if not secret or len(secret.strip()) < MIN_LENGTH:
             return
         with self._lock:
-            for form in _forms(secret):
-                self._pieces.update(_pieces(form))
-            ordered = sorted(self._pieces, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, ordered)))
-            self._longest = len(ordered[0])
-            self._prefixes = {piece[:n] for piece in self._pieces for n in range(1, len(piece))}
+            for needle in {needle for form in set(_forms(secret)) for needle in _needles(form)}:
+                head = needle[:MIN_LENGTH]
+                known = self._needles.get(head)
+                if known is None:
+                    self._beginnings.update(head[:length] for length in range(1, MIN_LENGTH))
+                # a new tuple each time: another thread may be reading the old one
+                self._needles[head] = (*(known or ()), needle)
 
     def mask(self, text: str) -> str:
         """The text with every registered secret and every private key block replaced."""
-        if self._pattern is not None:
-            text = self._pattern.sub(MASK, text)
-        for pattern in _PATTERNS:
-            text = pattern.sub(MASK, text)
-        return re.sub(r"(?:\*{6}){2,}", MASK, text) if MASK in text else text
+        return _replace(text, self.spans(text))
 
     def mask_json(self, value: Any) -> Any:
         """The same for every string inside a JSON value, keys included."""
@@ -92,19 +96,59 @@ class Secrets:
             return [self.mask_json(item) for item in value]
         return value
 
+    def spans(self, text: str) -> list[Span]:
+        """Where the text must be masked: disjoint, in order. What overlaps is found too, and masked as one."""
+        found = [match.span() for match in _KEY_BLOCK.finditer(text)] if "-----BEGIN" in text else []
+        if "authorization" in text.lower():
+            found += [match.span(1) for match in _CREDENTIALS.finditer(text)]
+        if self._needles:
+            heads, last = self._needles, len(text) - MIN_LENGTH + 1
+            for at in [i for i in range(last) if text[i : i + MIN_LENGTH] in heads]:
+                hits = [len(n) for n in self._needles[text[at : at + MIN_LENGTH]] if text.startswith(n, at)]
+                if hits:
+                    found.append((at, at + max(hits)))
+        return _union(found)
+
     def held_back(self, text: str) -> int:
-        """Length of the longest end of `text` that may be the beginning of a secret."""
-        for length in range(min(self._longest - 1, len(text)), 0, -1):
-            if text[-length:] in self._prefixes:
+        """Length of the longest end of `text` that may be the beginning of a secret, a key block or a header."""
+        open_at = [len(text)]
+        if "-----BEGIN" in text:
+            blocks = [match.start() for match in _KEY_BLOCK.finditer(text) if not match.group(1)]
+            begun = _KEY_BEGINS.search(text)
+            open_at += blocks[-1:] + ([begun.start()] if begun else [])
+        if "authorization" in text.lower():
+            begun = _CREDENTIALS_BEGIN.search(text)
+            open_at += [begun.start()] if begun else []
+        waiting = len(text) - min(open_at)
+        return max(waiting if waiting <= LONGEST_KEY else 0, self._begun(text))
+
+    def _begun(self, text: str) -> int:
+        for length in range(min(WINDOW - 1, len(text)), 0, -1):
+            end = text[-length:]
+            if end in self._beginnings or end.lower() in _MARKERS:
+                return length
+            known = self._needles.get(end[:MIN_LENGTH], ())
+            if any(len(needle) > length and needle.startswith(end) for needle in known):
                 return length
         return 0
 
-    def safe_cut(self, text: str, cut: int) -> int:
-        """`cut`, or the start of the complete secret that it would cut through."""
-        for match in self._pattern.finditer(text) if self._pattern is not None else ():
-            if match.start() < cut < match.end():
-                return match.start()
-        return cut
+
+def _union(spans: Iterable[Span]) -> list[Span]:
+    whole: list[Span] = []
+    for start, end in sorted(spans):
+        if whole and start <= whole[-1][1]:
+            whole[-1] = (whole[-1][0], max(end, whole[-1][1]))
+        else:
+            whole.append((start, end))
+    return whole
+
+
+def _replace(text: str, spans: Sequence[Span]) -> str:
+    out, place = [], 0
+    for start, end in spans:
+        out += [text[place:start], MASK]
+        place = end
+    return "".join([*out, text[place:]])
 
 
 class Stream:
@@ -113,18 +157,22 @@ class Stream:
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         self._tail = ""
+        self._covered = 0  # so many characters of the tail belong to a secret whose mask has been shown
 
     def feed(self, text: str) -> str:
         """What may be shown now; an end that might be half a secret waits for the next call."""
         whole = self._tail + text
-        begun = whole.rfind("-----BEGIN ")
-        keep = self._secrets.held_back(whole)
-        if begun >= 0 and "PRIVATE KEY" in whole[begun : begun + 40] and "-----END" not in whole[begun:]:
-            keep = max(keep, len(whole) - begun)
-        cut = self._secrets.safe_cut(whole, len(whole) - keep)
-        self._tail = whole[cut:]
-        return self._secrets.mask(whole[:cut])
+        return self._show(whole, len(whole) - self._secrets.held_back(whole))
 
     def flush(self) -> str:
-        tail, self._tail = self._tail, ""
-        return self._secrets.mask(tail)
+        return self._show(self._tail, len(self._tail))
+
+    def _show(self, whole: str, cut: int) -> str:
+        spans = _union([*self._secrets.spans(whole), *([(0, self._covered)] if self._covered else [])])
+        shown = _replace(whole[:cut], [(start, min(end, cut)) for start, end in spans if start < cut])
+        if self._covered and shown:
+            shown = shown.removeprefix(MASK)
+        crossing = max((end - cut for start, end in spans if start < cut < end), default=0)
+        self._covered = crossing if cut else self._covered
+        self._tail = whole[cut:]
+        return shown
