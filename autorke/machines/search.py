@@ -53,8 +53,8 @@ ADDRESSES: dict[str, InstrumentedAttribute[str]] = {
 
 class TooManyKeys(Unprocessable):
     code = "too-many-keys"
-    text = Text(zh="一次最多查找 {limit} 项", en="At most {limit} items at once")
-    remedy = Text(zh="分批查找", en="Split the list")
+    text = Text(zh="一次最多查找 {limit} 项，最多返回 {limit} 台机器", en="At most {limit} items and machines at once")
+    remedy = Text(zh="分批查找，或缩小网段", en="Split the list, or ask for smaller networks")
 
 
 def list_page(session: Session, query: PageQuery, *, visible: ColumnElement[bool] | None = None) -> Slice:
@@ -109,7 +109,11 @@ def find_many(session: Session, keys: Iterable[str], *, visible: ColumnElement[b
     if len(counts) > MAX_KEYS:
         raise TooManyKeys(field="keys", limit=MAX_KEYS)
     statement = select(Machine).where(_any_key(counts)).order_by(Machine.address, Machine.id)
-    machines = list(session.scalars(statement if visible is None else statement.where(visible)))
+    if visible is not None:
+        statement = statement.where(visible)
+    machines = list(session.scalars(statement.limit(MAX_KEYS + 1)))
+    if len(machines) > MAX_KEYS:
+        raise TooManyKeys(field="keys", limit=MAX_KEYS)
     names: dict[str, list[Machine]] = {}
     for machine in machines:
         for name in {machine.hostname, machine.address, machine.internal_address, machine.sn}:

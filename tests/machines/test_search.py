@@ -101,3 +101,11 @@ def test_hostile_keys_are_just_missing(session: Session, fleet: list[Machine], k
 def test_a_list_that_is_too_long_is_refused(session: Session) -> None:
     with pytest.raises(search.TooManyKeys):
         search.find_many(session, [str(number) for number in range(search.MAX_KEYS + 1)])
+
+
+def test_a_network_with_too_many_machines_is_refused(
+    session: Session, fleet: list[Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MAX_KEYS", 2)
+    with pytest.raises(search.TooManyKeys):
+        search.find_many(session, ["10.1.0.0/16"])
