@@ -1,21 +1,11 @@
 """Every slice's models, so that `Base.metadata` is complete before Alembic looks at it."""
 
-from importlib import import_module
-from importlib.util import find_spec
+from autorke.clusters import models as clusters
+from autorke.cmdb import models as cmdb
+from autorke.configs import models as configs
+from autorke.credentials import models as credentials
+from autorke.machines import models as machines
+from autorke.users import models as users
+from autorke.workflow import models as workflow
 
-SLICES = (
-    "autorke.users.models",
-    "autorke.credentials.models",
-    "autorke.machines.models",
-    "autorke.configs.models",
-    "autorke.clusters.models",
-    "autorke.workflow.models",
-    "autorke.tickets.models",
-    "autorke.integrations.models",
-    "autorke.cmdb.models",
-)
-
-for name in SLICES:
-    package = name.rpartition(".")[0]
-    if find_spec(package) and find_spec(name):
-        import_module(name)
+MODELS = (clusters, cmdb, configs, credentials, machines, users, workflow)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Engine, MetaData, Uuid, create_engine, event, func, select
+from sqlalchemy import DDL, DateTime, Engine, FromClause, MetaData, Uuid, create_engine, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
@@ -35,6 +35,23 @@ class Base(DeclarativeBase):
         list[str]: JSONB,
         UUID: Uuid(),
     }
+
+
+_REFUSE = """
+create or replace function refuse_change() returns trigger language plpgsql as $$
+begin raise exception '%% is append-only', tg_table_name using errcode = 'restrict_violation'; end $$
+"""
+_GUARD = """
+create trigger {table}_append_only before update or delete or truncate on {table}
+for each statement execute function refuse_change()
+"""
+
+
+def append_only(table: FromClause) -> None:
+    """Let the database itself refuse UPDATE, DELETE and TRUNCATE on a table; its migration says the same."""
+    name = getattr(table, "name", "")
+    for statement in (_REFUSE, _GUARD.format(table=name)):
+        event.listen(table, "after_create", DDL(statement))  # type: ignore[no-untyped-call]
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from autorke.core.db import Base
+from autorke.core.db import Base, append_only
 from autorke.core.ids import new_id
 
 
@@ -108,3 +108,6 @@ class AuditEntry(Base):
     object_id: Mapped[str] = mapped_column(String(128))
     detail: Mapped[dict[str, Any]]
     ip: Mapped[str | None] = mapped_column(String(64))
+
+
+append_only(AuditEntry.__table__)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from autorke.core.db import Base
+from autorke.core.db import Base, append_only
 from autorke.core.ids import new_id
 
 NOW = func.clock_timestamp()
@@ -383,15 +383,5 @@ class EngineSwitch(Base):
     at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
-APPEND_ONLY_FUNCTION = """
-create or replace function refuse_change() returns trigger language plpgsql as $$
-begin raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation'; end $$
-"""
-EVENT_TRIGGER = """
-create trigger event_append_only before update or delete or truncate on event
-for each statement execute function refuse_change()
-"""
-FENCE_SEQUENCE = "create sequence if not exists fence_seq"
-
-for _statement in (APPEND_ONLY_FUNCTION.replace("%", "%%"), EVENT_TRIGGER, FENCE_SEQUENCE):
-    event.listen(Event.__table__, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
+append_only(Event.__table__)
+event.listen(Event.__table__, "after_create", DDL("create sequence if not exists fence_seq"))  # type: ignore[no-untyped-call]
