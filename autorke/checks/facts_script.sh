@@ -113,9 +113,19 @@ clock() {
     fi
 }
 
+# What shows that a module is built into the kernel: without parameters it is not listed in /sys/module.
+trace_of() {
+    case $1 in
+        br_netfilter) echo /proc/sys/net/bridge ;;
+        ip_tables) echo /proc/net/ip_tables_names ;;
+        ip_vs) echo /proc/net/ip_vs ;;
+        *) echo "/sys/module/$1" ;;
+    esac
+}
+
 module_state() {
     if grep -q "^$1 " /proc/modules; then echo loaded
-    elif [ -d "/sys/module/$1" ]; then echo builtin
+    elif [ -d "/sys/module/$1" ] || [ -e "$(trace_of "$1")" ]; then echo builtin
     elif [ ! -d "/lib/modules/$(uname -r)" ] || ! command -v modprobe >/dev/null 2>&1; then echo unknown
     elif modprobe -n -q "$1" 2>/dev/null; then echo available
     else echo absent

@@ -57,6 +57,11 @@ def test_every_shell_gives_facts_of_this_machine(shell: str) -> None:
     assert seen.docker_socket == ""
 
 
+@pytest.mark.skipif(not Path("/proc/sys/net/bridge").exists(), reason="this kernel has no br_netfilter loaded")
+def test_a_module_that_works_is_known_even_where_no_module_is_listed() -> None:
+    assert facts().modules["br_netfilter"] in {"loaded", "builtin"}
+
+
 def test_all_shells_say_the_same() -> None:
     def lasting(text: str) -> list[str]:
         changing = ("time", "uptime", "memory", "disk", "listen", "link", "address", "route", "process")

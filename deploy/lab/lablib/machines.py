@@ -7,7 +7,7 @@ from pathlib import Path
 from lablib import images
 from lablib.engine import NETWORK, docker, needs_shim
 from lablib.process import log, run, succeeds, wait_until
-from lablib.settings import MACHINE, MACHINES, SSH_USER, Lab, Machine
+from lablib.settings import GATEWAY, MACHINE, MACHINES, SSH_USER, Lab, Machine
 
 
 def ensure_keys(lab: Lab) -> None:
@@ -75,7 +75,7 @@ def _start(lab: Lab, machine: Machine) -> None:
     argv: list[str | Path] = ["run", "--detach", "--init", "--privileged", "--name", machine.name]
     argv += ["--hostname", machine.name, "--network", NETWORK, "--ip", machine.address]
     argv += ["--env", f"LAB_AUTHORIZED_KEY={lab.ssh_key.with_suffix('.pub').read_text().strip()}"]
-    argv += ["--env", f"LAB_RUNC_SHIM={int(needs_shim())}"]
+    argv += ["--env", f"LAB_RUNC_SHIM={int(needs_shim())}", "--env", f"LAB_GATEWAY={GATEWAY}"]
     argv += ["--volume", f"{key}:/etc/ssh/ssh_host_ed25519_key:ro"]
     argv += ["--volume", f"{key.with_suffix('.pub')}:/etc/ssh/ssh_host_ed25519_key.pub:ro"]
     docker(lab, *argv, MACHINE)
