@@ -15,8 +15,6 @@ import json
 import time
 from typing import Any
 
-import httpx
-
 from autorke.sim.faults import Fault
 from autorke.sim.fleet import VCalicoSpec
 from autorke.sim.http import Cut, Handler, Request, Response, json_response
@@ -153,6 +151,8 @@ class VCalico:
         }
 
     async def _deliver(self, ident: str, body: bytes) -> None:
+        import httpx  # 0.3 s, and most simulations never deliver anything
+
         callback = self._secrets[ident]
         async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
             for wait in TRIES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autorke.sim.kube import calico, nodes
 from autorke.sim.kube.kinds import CRDS, LEASES, NAMESPACES, NODES, PODS, Catalogue
 from autorke.sim.kube.pki import ClusterPki
-from autorke.sim.kube.store import Kind, Object, Store
+from autorke.sim.kube.store import Kind, Object, Store, clone
 
 if TYPE_CHECKING:
     from autorke.sim.machine.host import Host
@@ -128,7 +127,7 @@ class Cluster:
 
     def _become_ready(self, node_name: str, host: Host, change: Mapping[str, Any]) -> None:
         said = "kubelet is posting ready status"
-        obj = copy.deepcopy(self.store.get(NODES, node_name))
+        obj = clone(self.store.get(NODES, node_name))
         obj["status"]["conditions"] = nodes.conditions(ready=True, why="KubeletReady", said=said)
         obj["metadata"]["annotations"].setdefault("projectcalico.org/IPv4Address", f"{host.address}/24")
         for part in ("labels", "annotations"):
@@ -152,7 +151,7 @@ class Cluster:
         found = self.store.find(NODES, node_name)
         if found is None:
             return
-        obj = copy.deepcopy(found)
+        obj = clone(found)
         said = "Kubelet stopped posting node status."
         obj["status"]["conditions"] = nodes.conditions(ready=None, why="NodeStatusUnknown", said=said)
         self.store.replace(NODES, node_name, obj)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-from autorke.sim.kube.store import ApiError
+from autorke.sim.kube.store import ApiError, clone
 
 MERGE_KEYS = {
     "conditions": "type",
@@ -21,7 +20,7 @@ MERGE_KEYS = {
 def apply(content_type: str, obj: dict[str, Any], change: Any) -> dict[str, Any]:
     """The object with a patch applied; the given object stays as it is. Raises ApiError for what the API refuses."""
     kind = content_type.partition(";")[0].strip()
-    out = copy.deepcopy(obj)
+    out = clone(obj)
     if kind == "application/json-patch+json" and isinstance(change, list):
         for step in change:
             _step(out, step)

@@ -106,8 +106,9 @@ def _sysctl_load(run: Run) -> Result:
 
 def _set_sysctls(run: Run, values: dict[str, str]) -> None:
     facts = run.host.facts
-    run.host.facts = facts.model_copy(update={"sysctls": facts.sysctls | values})
-    for key in values:
+    changed = {key: value for key, value in values.items() if facts.sysctls.get(key) != value}
+    run.host.facts = facts.model_copy(update={"sysctls": facts.sysctls | changed})
+    for key in changed:
         _note(run, "sysctl.set", key)
 
 
