@@ -14,25 +14,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from autorke.core import logs
+from autorke.core.canonical import storable
 from autorke.core.db import transaction
 from autorke.core.errors import AutoRkeError
 from autorke.core.redact import Secrets
 from autorke.core.settings import Settings, get_settings
 from autorke.worker import process
+from autorke.worker.rundir import private_dir
 from autorke.workflow import attempts, execute, lifecycle
 from autorke.workflow.attempts import Claim
 from autorke.workflow.context import Context, Loaded, load, make_context
-from autorke.workflow.definition import Outcome, Unit
+from autorke.workflow.definition import Outcome, Plan, Unit
 from autorke.workflow.errors import Fenced
 from autorke.workflow.logstore import LogWriter
+from autorke.workflow.patience import insist
 from autorke.workflow.results import WHOLE
 from autorke.workflow.states import NodeState, Purpose
 
@@ -45,23 +48,35 @@ def run_attempt(attempt_id: UUID, token: int) -> int:
     settings = get_settings()
     os.environ[process.MARKER] = str(attempt_id)
     logs.context.set({"attempt": str(attempt_id)})
+    held = _adopt(attempt_id, token, settings)
+    if held is None:
+        return 0
     try:
-        with transaction() as session:
-            held = attempts.adopt(session, attempt_id, token)
-            if held is None:
-                return 0
-            attempts.register_process(session, held, process.me(), settings.lease)
         _work(held, settings)
-    except Fenced:
-        log.warning("attempt lost: stopping")
+    except (Fenced, SQLAlchemyError) as error:
+        log.warning("attempt lost: stopping", extra={"error": type(error).__name__})
         process.kill_tools(str(attempt_id))
         return EXIT_FENCED
     return 0
 
 
+def _adopt(attempt_id: UUID, token: int, settings: Settings) -> Claim | None:
+    """The claim, held by this process; None when it was taken away, or when another runner was started for it too."""
+    try:
+        with transaction() as session:
+            held = attempts.adopt(session, attempt_id, token)
+            if held is not None:
+                attempts.register_process(session, held, process.me(), settings.lease)
+            return held
+    except Fenced:
+        log.warning("another runner holds this claim")
+        return None
+
+
 def _work(held: Claim, settings: Settings) -> None:
     secrets = Secrets()
-    with _run_dir(settings, held) as run_dir, LogWriter(held.ticket_id, held.attempt_id, secrets) as writer:
+    private = private_dir(settings.run_dir, held.attempt_id)
+    with private as run_dir, LogWriter(held.ticket_id, held.attempt_id, secrets) as writer:
         with transaction() as session:
             loaded = load(session, held)
             ctx = make_context(session, loaded, run_dir=run_dir, secrets=secrets, writer=writer)
@@ -74,17 +89,6 @@ def _work(held: Claim, settings: Settings) -> None:
                 _probe(held, loaded, ctx)
             else:
                 _run(held, loaded, ctx)
-
-
-@contextmanager
-def _run_dir(settings: Settings, held: Claim) -> Iterator[Path]:
-    """A private directory in memory for this attempt, gone when it ends."""
-    path = settings.run_dir / f"autorke-{held.attempt_id.hex[-12:]}"  # short: sockets live below it
-    path.mkdir(mode=0o700)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
@@ -102,6 +106,7 @@ def _heart(held: Claim, settings: Settings, ctx: Context) -> Iterator[None]:
                     return
                 log.warning("fenced: ending at once")
                 process.kill_tools(str(held.attempt_id))
+                shutil.rmtree(ctx.run_dir, ignore_errors=True)
                 os._exit(EXIT_FENCED)
             except SQLAlchemyError as error:
                 log.warning("heartbeat waits for the database", extra={"error": type(error).__name__})
@@ -118,19 +123,17 @@ def _heart(held: Claim, settings: Settings, ctx: Context) -> Iterator[None]:
 
 
 def _begin(held: Claim, loaded: Loaded, ctx: Context) -> bool:
-    observed = None
+    observed, began = None, time.monotonic()
     if held.purpose is Purpose.RUN and loaded.step.observe_fn is not None:
         try:
             observed = loaded.step.observe_fn(ctx)
         except AutoRkeError as error:
             ctx.log(f"cannot observe the state the plan rests on: {error.message.en}")
             observed = {"unreadable": error.code}
-    return _retry_commit(lambda: _commit_begin(held, observed))
+    observed_ms = int((time.monotonic() - began) * 1000)
 
-
-def _commit_begin(held: Claim, observed: dict[str, object] | None) -> bool:
-    with transaction() as session:
-        return lifecycle.begin(session, held, process.me(), observed)
+    seen = _clean(ctx, observed)
+    return insist(lambda session: lifecycle.begin(session, held, process.me(), seen, observed_ms=observed_ms))
 
 
 def _plan(held: Claim, loaded: Loaded, ctx: Context) -> None:
@@ -141,18 +144,24 @@ def _plan(held: Claim, loaded: Loaded, ctx: Context) -> None:
             raise RuntimeError(f"step {loaded.step.key} has no plan function")
         plan = make(ctx)
     except AutoRkeError as error:
-        failure = ctx.secrets.mask_json(error.as_json())
+        failure = _clean(ctx, error.as_json())
         ctx.log(f"planning failed: {error.message.en}")
-        _finish(lambda session: lifecycle.fail_plan(session, held, failure))
+        _finish(held, lambda session: lifecycle.fail_plan(session, held, failure))
         return
     except Exception as error:
         log.exception("planning failed with a bug")
         failure = execute.InternalError(kind=type(error).__name__).as_json()
         ctx.log(f"planning failed: {failure['cause']['en']}")
-        _finish(lambda session: lifecycle.fail_plan(session, held, failure))
+        _finish(held, lambda session: lifecycle.fail_plan(session, held, failure))
         return
-    plan.body.update(ctx.secrets.mask_json(dict(plan.body)))
-    _finish(lambda session: lifecycle.finish_plan(session, held, plan))
+    frozen = Plan(_clean(ctx, plan.body), _clean(ctx, plan.fingerprint), plan.problems)
+    problems = [_clean(ctx, problem.as_json()) for problem in plan.problems]
+    _finish(held, lambda session: lifecycle.finish_plan(session, held, frozen, problems))
+
+
+def _clean(ctx: Context, value: Any) -> Any:
+    """Fit to be stored and shown: without secrets, and without what JSON in Postgres does not take."""
+    return storable(ctx.secrets.mask_json(value))
 
 
 def _probe(held: Claim, loaded: Loaded, ctx: Context) -> None:
@@ -166,7 +175,7 @@ def _probe(held: Claim, loaded: Loaded, ctx: Context) -> None:
         seen[WHOLE] = execute.guarded(partial(look, ctx), ctx)
     else:
         seen = {node.id: execute.guarded(partial(look, ctx, node), ctx, node) for node in ctx.nodes}
-    _finish(lambda session: lifecycle.finish_probe(session, held, seen))
+    _finish(held, lambda session: lifecycle.finish_probe(session, held, seen))
 
 
 def _run(held: Claim, loaded: Loaded, ctx: Context) -> None:
@@ -174,10 +183,10 @@ def _run(held: Claim, loaded: Loaded, ctx: Context) -> None:
         execute.run_whole(ctx, loaded.step, held)
     else:
         execute.NodeRun(ctx, loaded.step, held, _batches(loaded, ctx)).run()
-    result = ctx.secrets.mask_json(ctx.result) if ctx.result is not None else None
+    result = _clean(ctx, ctx.result)
     ctx.writer.flush()
     cancelled = ctx.cancelled
-    _finish(lambda session: lifecycle.finish_run(session, held, result, cancelled=cancelled))
+    _finish(held, lambda session: lifecycle.finish_run(session, held, result, cancelled=cancelled))
 
 
 def _batches(loaded: Loaded, ctx: Context) -> execute.Batches:
@@ -189,25 +198,14 @@ def _batches(loaded: Loaded, ctx: Context) -> execute.Batches:
     return given.value() if given else execute.Batches()
 
 
-def _finish(end: Callable[[Session], None]) -> None:
+def _finish(held: Claim, end: Callable[[Session], None]) -> None:
     """Record the end; a database that is away is waited for, because only the runner knows what it did."""
 
-    def commit() -> bool:
-        with transaction() as session:
+    def commit(session: Session) -> None:
+        if not attempts.has_ended(session, held):  # the answer to an earlier COMMIT may have been lost
             end(session)
-        return True
 
-    _retry_commit(commit)
-
-
-def _retry_commit(commit: Callable[[], bool]) -> bool:
-    for delay in (0.2, 0.5, 1, 2, 5, 10, 30, 60):
-        try:
-            return commit()
-        except SQLAlchemyError as error:
-            log.warning("commit waits for the database", extra={"error": type(error).__name__})
-            time.sleep(delay)
-    raise Fenced()
+    insist(commit)
 
 
 def main(argv: list[str]) -> int:

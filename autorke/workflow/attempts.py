@@ -20,7 +20,7 @@ from autorke.core.ids import new_id
 from autorke.workflow import outbox
 from autorke.workflow.errors import Fenced
 from autorke.workflow.journal import By, lock_ticket, record
-from autorke.workflow.models import Attempt, StepRow, Ticket
+from autorke.workflow.models import Attempt, EngineSwitch, StepRow, Ticket
 from autorke.workflow.states import AttemptState, Purpose, StepState
 
 
@@ -185,6 +185,13 @@ returning t.cancel_requested_at is not null as cancel, t.pause_requested_at is n
 )
 
 
+def wishes(session: Session, held: Claim) -> Flags:
+    """Do the people want this ticket to stop or to wait, at this moment?"""
+    query = select(Ticket.cancel_requested_at, Ticket.pause_requested_at).where(Ticket.id == held.ticket_id)
+    row = session.execute(query).one()
+    return Flags(cancel=row.cancel_requested_at is not None, pause=row.pause_requested_at is not None)
+
+
 def heartbeat(session: Session, held: Claim, lease: timedelta) -> Flags:
     """Renew the lease. Raises Fenced when the attempt was taken away: the runner must stop."""
     values = {"id": held.attempt_id, "token": held.token, "lease": lease.total_seconds()}
@@ -206,6 +213,13 @@ def end(session: Session, held: Claim, state: AttemptState, outcome: dict[str, A
     return ticket
 
 
+def has_ended(session: Session, held: Claim) -> bool:
+    """Was the end of this attempt recorded under this very token?"""
+    query = select(Attempt.state).where(Attempt.id == held.attempt_id, Attempt.token == held.token)
+    state = session.execute(query).scalar_one_or_none()
+    return state is not None and state not in (AttemptState.CLAIMED, AttemptState.RUNNING)
+
+
 def abandon(session: Session, ticket: Ticket, attempt: Attempt, reason: str) -> None:
     """End an attempt that provably had no effect; its late writers are fenced by the new token."""
     attempt.state = AttemptState.ABANDONED.value
@@ -223,6 +237,19 @@ def live(session: Session, step: StepRow, purpose: Purpose | None = None) -> Att
     if purpose is not None:
         query = query.where(Attempt.purpose == purpose.value)
     return session.execute(query.limit(1).execution_options(populate_existing=True)).scalar_one_or_none()
+
+
+def in_a_row(session: Session, step: StepRow, reason: str) -> int:
+    """How many of the step's newest attempts ended for this reason."""
+    other = select(func.max(Attempt.n)).where(Attempt.step_id == step.id, Attempt.reason.is_distinct_from(reason))
+    query = select(func.count()).where(Attempt.step_id == step.id, Attempt.reason == reason)
+    query = query.where(Attempt.n > func.coalesce(other.scalar_subquery(), 0))
+    return session.execute(query).scalar_one()
+
+
+def halted(session: Session) -> bool:
+    """Is the stop-all switch on?"""
+    return session.execute(select(EngineSwitch.name).where(EngineSwitch.halted).limit(1)).first() is not None
 
 
 def step_of(session: Session, held: Claim) -> StepRow:

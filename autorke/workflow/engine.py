@@ -19,7 +19,7 @@ from autorke.core.db import db_now
 from autorke.core.settings import get_settings
 from autorke.workflow import attempts, gates, locks, results
 from autorke.workflow.definition import Node, find_flow
-from autorke.workflow.journal import SYSTEM, lock_ticket, record
+from autorke.workflow.journal import SYSTEM, record, try_lock_ticket
 from autorke.workflow.models import Attempt, KeptSecret, StepRow, Ticket, TicketNode
 from autorke.workflow.states import (
     CLOSED_STEP,
@@ -151,6 +151,7 @@ def start_planning(session: Session, ticket: Ticket, step: StepRow, nodes: Seque
     move(session, ticket, step, StepState.PLANNING)
     step.round += 1
     step.retry_nodes = list(nodes) if nodes is not None else None
+    step.result = {key: value for key, value in (step.result or {}).items() if key != "callback"} or None
     targets = list(nodes) if nodes is not None else results.open_nodes(session, ticket.id, step)
     attempts.create(session, ticket, step, Purpose.PLAN, targets)
 
@@ -168,7 +169,8 @@ def settle_step(session: Session, ticket: Ticket, step: StepRow) -> None:
     if verdict is not StepState.WAIT_POST_GATE:
         move(session, ticket, step, verdict)
         return
-    if snapshot["wait_callback_s"] and step.state == StepState.RUNNING:
+    answered = "callback" in (step.result or {})
+    if snapshot["wait_callback_s"] and not answered and step.state in (StepState.RUNNING, StepState.UNKNOWN):
         move(session, ticket, step, StepState.WAIT_CALLBACK)
         return
     await_confirmation(session, ticket, step)
@@ -227,11 +229,16 @@ def close_ticket(session: Session, ticket: Ticket, state: TicketState, **body: o
 
 
 def grant_locks(session: Session) -> int:
-    """Let queued tickets whose locks are free go on; returns how many did."""
+    """Let queued tickets whose locks are free go on; returns how many did.
+
+    A ticket that somebody holds at this moment is left to him: he may be waiting for the grant lock that we hold.
+    """
     granted = 0
     for ticket_id in locks.grantable(session):
-        advance(session, lock_ticket(session, ticket_id))
-        granted += 1
+        ticket = try_lock_ticket(session, ticket_id)
+        if ticket is not None:
+            advance(session, ticket)
+            granted += ticket.state != TicketState.QUEUED
     return granted
 
 

@@ -12,13 +12,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
-from autorke.core.db import transaction
+from autorke.core.canonical import storable
 from autorke.core.errors import AutoRkeError, Text
-from autorke.workflow import results
+from autorke.workflow import attempts, results
 from autorke.workflow.attempts import Claim
 from autorke.workflow.context import Context
 from autorke.workflow.definition import Cancel, Node, Outcome, Step, Unit
 from autorke.workflow.errors import Fenced
+from autorke.workflow.patience import insist
 from autorke.workflow.states import NodeState
 
 log = logging.getLogger(__name__)
@@ -66,9 +67,9 @@ def guarded(run: Callable[[], Outcome], ctx: Context, node: Node | None = None) 
 def _masked(ctx: Context, outcome: Outcome) -> Outcome:
     return Outcome(
         outcome.state,
-        ctx.secrets.mask(outcome.summary),
-        ctx.secrets.mask_json(outcome.evidence),
-        ctx.secrets.mask_json(outcome.error),
+        storable(ctx.secrets.mask(outcome.summary)),
+        storable(ctx.secrets.mask_json(outcome.evidence)),
+        storable(ctx.secrets.mask_json(outcome.error)),
     )
 
 
@@ -77,11 +78,9 @@ def run_whole(ctx: Context, step: Step, held: Claim) -> None:
     run = step.run_fn
     if run is None:
         raise RuntimeError(f"step {step.key} has no run function")
-    with transaction() as session:
-        results.start(session, held, results.WHOLE, 0)
+    insist(lambda session: results.start(session, held, results.WHOLE, 0))
     outcome = guarded(lambda: run(ctx), ctx)
-    with transaction() as session:
-        results.finish(session, held, {results.WHOLE: outcome})
+    insist(lambda session: results.finish(session, held, {results.WHOLE: outcome}))
 
 
 class NodeRun:
@@ -106,15 +105,22 @@ class NodeRun:
             cancelled = self.ctx.cancelled
             state = NodeState.CANCELLED if cancelled else NodeState.NOT_STARTED
             why = "cancelled before it began" if cancelled else "not started: the failure budget was used up"
-            with transaction() as session:
-                results.leave_out(session, self.held, list(left), state, why)
+            insist(lambda session: results.leave_out(session, self.held, list(left), state, why))
 
     def _stopped(self) -> bool:
         """Wait while paused; True when no other node may be started."""
+        self._listen()
         while self.ctx.pause.is_set() and not self.ctx.cancelled:
-            time.sleep(0.2)
+            time.sleep(0.5)
+            self._listen()
         can_cancel = self.step.cancel is not Cancel.NOT_CANCELLABLE
         return (self.ctx.cancelled and can_cancel) or self.bad > self.batches.budget
+
+    def _listen(self) -> None:
+        """Ask now what the people want: the last heartbeat may be seconds old."""
+        wishes = insist(lambda session: attempts.wishes(session, self.held))
+        (self.ctx.cancel.set if wishes.cancel else self.ctx.cancel.clear)()
+        (self.ctx.pause.set if wishes.pause else self.ctx.pause.clear)()
 
     def _batch(self, number: int, batch: Sequence[Node]) -> list[str]:
         if self.step.unit is Unit.BATCH:
@@ -122,13 +128,11 @@ class NodeRun:
         return self._one_by_one(number, batch)
 
     def _begin(self, node: Node, number: int) -> bool:
-        with transaction() as session:
-            return results.start(session, self.held, node.id, number)
+        return insist(lambda session: results.start(session, self.held, node.id, number))
 
     def _record(self, outcomes: Mapping[str, Outcome]) -> None:
         self.bad += sum(outcome.state is not NodeState.SUCCEEDED for outcome in outcomes.values())
-        with transaction() as session:
-            results.finish(session, self.held, outcomes)
+        insist(lambda session: results.finish(session, self.held, outcomes))
 
     def _one_by_one(self, number: int, batch: Sequence[Node]) -> list[str]:
         """One thread per node of the batch; the budget is asked before each start."""
@@ -160,6 +164,8 @@ class NodeRun:
         if run is None:
             raise RuntimeError(f"step {self.step.key} has no run function")
         begun = [node for node in batch if self._begin(node, number)]
+        if not begun:
+            return [node.id for node in batch]
         answers: dict[str, Outcome] = {}
 
         def call() -> Outcome:

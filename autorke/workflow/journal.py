@@ -37,6 +37,12 @@ def lock_ticket(session: Session, ticket_id: UUID) -> Ticket:
     return ticket
 
 
+def try_lock_ticket(session: Session, ticket_id: UUID) -> Ticket | None:
+    """The same without waiting; None when another transaction holds the ticket at this moment."""
+    query = select(Ticket).where(Ticket.id == ticket_id).with_for_update(skip_locked=True)
+    return session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+
+
 def _utc(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
 

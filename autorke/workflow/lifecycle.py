@@ -5,12 +5,14 @@ Each function locks the ticket, checks the token, changes state, and lets the ti
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from autorke.core.canonical import sha256_hex, without_floats
+from autorke.core.canonical import canonical, sha256_hex, without_floats
 from autorke.workflow import attempts, engine, gates, results
 from autorke.workflow.attempts import Claim, Process
 from autorke.workflow.definition import Outcome, Plan
@@ -19,23 +21,32 @@ from autorke.workflow.journal import SYSTEM, By, lock_ticket, record
 from autorke.workflow.models import Attempt, NodeResult, PlanRow, StepRow, Ticket
 from autorke.workflow.states import AttemptState, GatePhase, GateState, NodeState, Purpose, StepState
 
-MAX_PLAN_LOSSES = 3
+MAX_LOSSES = 3
+LOST = "runner lost before any effect"
 
 
-def begin(session: Session, held: Claim, process: Process, observed: dict[str, Any] | None) -> bool:
+def begin(
+    session: Session, held: Claim, process: Process, observed: dict[str, Any] | None, *, observed_ms: int = 0
+) -> bool:
     """Commit the write-ahead intent, if the approval still stands and nothing drifted since the plan (P3, P14).
 
-    `observed` is the state just read, None for a step without drift check. False: the attempt was given up without
-    effect and the ticket shows why. Raises Fenced.
+    `observed` is the state just read, None for a step without drift check; reading it took `observed_ms`. False: the
+    attempt was given up without effect and the ticket shows why. Raises Fenced.
     """
     ticket = lock_ticket(session, held.ticket_id)
     step = attempts.step_of(session, held)
     attempt = session.get_one(Attempt, held.attempt_id, populate_existing=True)
+    if attempt.token == held.token and attempt.state == AttemptState.RUNNING and attempt.pid == process.pid:
+        return True  # the answer to our own COMMIT was lost
     if attempt.token != held.token or attempt.state != AttemptState.CLAIMED:
         raise Fenced()
     if not attempts.may_begin(step, held.purpose) or ticket.cancel_requested_at is not None:
         attempts.abandon(session, ticket, attempt, "no longer wanted")
         engine.advance(session, ticket)
+        return False
+    if held.purpose is not Purpose.PROBE and (ticket.pause_requested_at is not None or attempts.halted(session)):
+        attempts.abandon(session, ticket, attempt, "paused before it began")
+        attempts.create(session, ticket, step, held.purpose, attempt.node_ids, parent_id=attempt.id)
         return False
     if held.purpose is Purpose.RUN and not _still_approved(session, ticket, step, attempt, observed):
         engine.advance(session, ticket)
@@ -45,7 +56,8 @@ def begin(session: Session, held: Claim, process: Process, observed: dict[str, A
         step.started_at = step.started_at or func.clock_timestamp()
         engine.move(session, ticket, step, StepState.RUNNING, n=attempt.n)
     by = By("runner", process.runner_id)
-    record(session, ticket, "attempt.started", by, {"step": step.key, "n": attempt.n, "purpose": held.purpose.value})
+    body = {"step": step.key, "n": attempt.n, "purpose": held.purpose.value, "observed_ms": observed_ms}
+    record(session, ticket, "attempt.started", by, body)
     return True
 
 
@@ -62,7 +74,7 @@ def _still_approved(
             engine.move(session, ticket, step, StepState.WAIT_PRE_GATE)
             gates.reopen(session, ticket, step, gate)
             return False
-    drift = _drift(plan.fingerprint, without_floats(observed))
+    drift = _drift(plan.fingerprint, observed)
     if drift:
         attempts.abandon(session, ticket, attempt, "drift")
         record(session, ticket, "plan.drifted", SYSTEM, {"step": step.key, "drift": drift})
@@ -77,16 +89,20 @@ def _drift(planned: dict[str, Any], observed: dict[str, Any] | None) -> list[dic
     """What the approver must see: each key that differs, as it was planned and as it is."""
     if observed is None:
         return []
-    keys = sorted(set(planned) | set(observed))
+    now = json.loads(canonical(without_floats(observed)))  # the plan's side has been through JSON too
+    keys = sorted(set(planned) | set(now))
     return [
-        {"key": key, "planned": planned.get(key), "now": observed.get(key)}
+        {"key": key, "planned": planned.get(key), "now": now.get(key)}
         for key in keys
-        if planned.get(key) != observed.get(key)
+        if planned.get(key) != now.get(key)
     ]
 
 
-def finish_plan(session: Session, held: Claim, plan: Plan) -> None:
-    """Freeze and hash a plan; a blocking problem stops the step here, otherwise its pre gate opens."""
+def finish_plan(session: Session, held: Claim, plan: Plan, problems: Sequence[dict[str, Any]]) -> None:
+    """Freeze and hash a plan; a blocking problem stops the step here, otherwise its pre gate opens.
+
+    `problems` are those of the plan as JSON, masked like its body.
+    """
     ticket = attempts.end(session, held, AttemptState.SUCCEEDED, {"problems": len(plan.problems)})
     step = attempts.step_of(session, held)
     body = {
@@ -97,7 +113,7 @@ def finish_plan(session: Session, held: Claim, plan: Plan) -> None:
         "round": step.round,
         "nodes": _planned(session, held),
         "fingerprint": without_floats(plan.fingerprint),
-        "problems": [problem.as_json() for problem in plan.problems],
+        "problems": list(problems),
         "plan": without_floats(plan.body),
     }
     row = PlanRow(
@@ -139,7 +155,7 @@ def finish_run(session: Session, held: Claim, result: dict[str, Any] | None, *, 
     ticket = lock_ticket(session, held.ticket_id)
     step = attempts.step_of(session, held)
     if result is not None:
-        step.result = result
+        step.result = {**_early_answer(step), **result}
     verdict = results.verdict(session, ticket.id, step)
     state = {
         StepState.WAIT_POST_GATE: AttemptState.SUCCEEDED,
@@ -157,6 +173,11 @@ def finish_run(session: Session, held: Claim, result: dict[str, Any] | None, *, 
     record(session, ticket, "attempt.ended", By("runner", str(held.attempt_id)), body)
     engine.settle_step(session, ticket, step)
     engine.advance(session, ticket)
+
+
+def _early_answer(step: StepRow) -> dict[str, Any]:
+    """The outside may have answered before the runner had closed the run: that answer stays."""
+    return {key: value for key, value in (step.result or {}).items() if key == "callback"}
 
 
 def finish_probe(session: Session, held: Claim, seen: dict[str, Outcome]) -> None:
@@ -183,33 +204,33 @@ def lost(session: Session, ticket: Ticket, attempt: Attempt, proof: dict[str, An
     unknown = results.lose(session, attempt)
     body = {"step": step.key, "n": attempt.n, "unknown": unknown, "death_proven": proof is not None}
     record(session, ticket, "attempt.unknown", SYSTEM, body)
-    if not unknown and proof is not None and step.unit != "TICKET":
-        _nothing_had_begun(session, ticket, step, attempt)
+    if not unknown:
+        _nothing_under_way(session, ticket, step, attempt)
         return
     engine.move(session, ticket, step, StepState.UNKNOWN)
-    attempts.create(session, ticket, step, Purpose.PROBE, unknown or attempt.node_ids, parent_id=attempt.id)
+    attempts.create(session, ticket, step, Purpose.PROBE, unknown, parent_id=attempt.id)
     engine.advance(session, ticket)
 
 
 def _again(session: Session, ticket: Ticket, step: StepRow, attempt: Attempt) -> None:
-    """Nothing can have happened: a new attempt for the same nodes, a bounded number of times for plans."""
-    attempts.abandon(session, ticket, attempt, "runner lost before any effect")
+    """Nothing can have happened: a new attempt for the same nodes, a bounded number of times in a row.
+
+    A plan that is lost each time needs a person; a run that is lost each time is planned (and approved) anew.
+    """
+    attempts.abandon(session, ticket, attempt, LOST)
     if attempt.purpose == Purpose.PROBE:
         return
-    losses = session.execute(
-        select(func.count()).where(
-            Attempt.step_id == step.id, Attempt.state == AttemptState.ABANDONED, Attempt.purpose == Purpose.PLAN
-        )
-    ).scalar_one()
-    if attempt.purpose == Purpose.PLAN and losses >= MAX_PLAN_LOSSES:
+    if attempts.in_a_row(session, step, LOST) < MAX_LOSSES:
+        attempts.create(session, ticket, step, Purpose(attempt.purpose), attempt.node_ids, parent_id=attempt.id)
+    elif attempt.purpose == Purpose.PLAN:
         engine.move(session, ticket, step, StepState.PLAN_FAILED, error={"code": "planning-lost"})
         engine.advance(session, ticket)
-        return
-    attempts.create(session, ticket, step, Purpose(attempt.purpose), attempt.node_ids, parent_id=attempt.id)
+    else:
+        engine.start_planning(session, ticket, step, step.retry_nodes)
 
 
-def _nothing_had_begun(session: Session, ticket: Ticket, step: StepRow, attempt: Attempt) -> None:
-    """The dead runner had no node under way: every node's truth is known, so no person needs to be asked."""
+def _nothing_under_way(session: Session, ticket: Ticket, step: StepRow, attempt: Attempt) -> None:
+    """No node was under way, and the new token lets none begin: each node's truth is known, no person is asked."""
     attempt.state = AttemptState.FAILED.value
     attempt.ended_at = func.clock_timestamp()
     session.flush()

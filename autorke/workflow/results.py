@@ -69,7 +69,10 @@ def verdict(session: Session, ticket_id: UUID, step: StepRow) -> StepState:
 
 
 def start(session: Session, held: Claim, node_id: str, batch_no: int) -> bool:
-    """Record that a node begins. False when it has succeeded or is running already; raises Fenced."""
+    """Record that a node begins. False when it has succeeded or is running already; raises Fenced.
+
+    An attempt starts a node once, so its own RUNNING row means that the answer to the first COMMIT was lost: True.
+    """
     _hold(session, held)
     made = session.execute(
         insert(NodeResult)
@@ -86,7 +89,10 @@ def start(session: Session, held: Claim, node_id: str, batch_no: int) -> bool:
         .on_conflict_do_nothing()
         .returning(NodeResult.node_id)
     )
-    return made.one_or_none() is not None
+    if made.one_or_none() is not None:
+        return True
+    row = session.get(NodeResult, (held.attempt_id, node_id))
+    return row is not None and row.state == NodeState.RUNNING
 
 
 def _hold(session: Session, held: Claim) -> None:
@@ -118,22 +124,26 @@ def finish(session: Session, held: Claim, outcomes: Mapping[str, Outcome]) -> No
 def leave_out(session: Session, held: Claim, node_ids: Sequence[str], state: NodeState, why: str) -> None:
     """Record nodes that were never begun: NOT_STARTED after a stop, CANCELLED after a cancel."""
     _hold(session, held)
-    for node_id in node_ids:
-        session.add(
-            NodeResult(
-                attempt_id=held.attempt_id,
-                node_id=node_id,
-                step_id=held.step_id,
-                batch_no=-1,
-                state=state.value,
-                summary=why,
-                error=None,
-                evidence={},
-                started_at=None,
-                ended_at=func.clock_timestamp(),
-            )
-        )
-    session.flush()
+    rows = [
+        {
+            "attempt_id": held.attempt_id,
+            "node_id": node_id,
+            "step_id": held.step_id,
+            "batch_no": -1,
+            "state": state.value,
+            "summary": why,
+            "evidence": {},
+            "ended_at": func.clock_timestamp(),
+        }
+        for node_id in node_ids
+    ]
+    session.execute(insert(NodeResult).values(rows).on_conflict_do_nothing())
+
+
+def withdraw(session: Session, step: StepRow, why: str) -> None:
+    """A success that turned out to be none, such as an order that nobody answered: it may be done again."""
+    rows = update(NodeResult).where(NodeResult.step_id == step.id, NodeResult.state == NodeState.SUCCEEDED)
+    session.execute(rows.values(state=NodeState.FAILED.value, summary=why))
 
 
 def lose(session: Session, attempt: Attempt) -> list[str]:
@@ -153,13 +163,13 @@ def lose(session: Session, attempt: Attempt) -> list[str]:
 
 
 def _untouched(attempt: Attempt, node_id: str) -> NodeResult:
-    whole = node_id == WHOLE  # a step that runs once has no finer truth than: it may have begun
+    """A node without a row has not begun: its row is committed before its first effect."""
     return NodeResult(
         attempt_id=attempt.id,
         node_id=node_id,
         step_id=attempt.step_id,
         batch_no=-1,
-        state=(NodeState.UNKNOWN if whole else NodeState.NOT_STARTED).value,
+        state=NodeState.NOT_STARTED.value,
         summary="runner lost",
         error=None,
         evidence={},

@@ -108,7 +108,7 @@ STEP_ARROWS: dict[StepState, frozenset[StepState]] = {
     _S.WAIT_CALLBACK: frozenset({_S.WAIT_POST_GATE, _S.FAILED, _S.CANCELLED}),
     _S.PARTIAL: frozenset({_S.PLANNING, _S.WAIT_POST_GATE, _S.CANCELLED}),
     _S.FAILED: frozenset({_S.PLANNING, _S.WAIT_POST_GATE, _S.CANCELLED}),
-    _S.UNKNOWN: frozenset({_S.WAIT_POST_GATE, _S.PARTIAL, _S.FAILED}),
+    _S.UNKNOWN: frozenset({_S.WAIT_CALLBACK, _S.WAIT_POST_GATE, _S.PARTIAL, _S.FAILED}),
     _S.WAIT_POST_GATE: frozenset({_S.DONE, _S.FAILED, _S.CANCELLED}),
     _S.DONE: frozenset(),
     _S.SKIPPED: frozenset(),

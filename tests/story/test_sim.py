@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from autorke.sim import process as sim_process
 from autorke.sim.process import SimHandle
-from tests.story.people import PASSWORD, Person, explain, states, until, walk
+from tests.story.desk import connect, first_admin, hire
+from tests.story.people import Person, explain, states, walk
 from tests.story.stack import Stack, running
 
 
@@ -30,36 +28,7 @@ def stack(db_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def admin(stack: Stack) -> Person:
-    made = subprocess.run(
-        [sys.executable, "-m", "tests.story.first_admin"], env=stack.environ, capture_output=True, text=True, check=True
-    )
-    return Person(stack.url, "admin", made.stdout.strip())
-
-
-def hire(admin: Person, stack: Stack, name: str, role: str) -> Person:
-    user = admin.post("/users", {"name": name, "display_name": name, "password": PASSWORD})
-    admin.post(f"/users/{user['id']}/bindings", {"role": role})
-    return Person(stack.url, name, PASSWORD)
-
-
-def connect(admin: Person, sim: SimHandle) -> dict[str, Any]:
-    """Credential, CMDB source, sync, cluster import; returns the cluster."""
-    secret = {"kind": "ssh_key", "user": "ops", "private_key": sim.private_key}
-    key = admin.post("/credentials", {"name": "fleet", "note": "", "secret": secret})
-    token = admin.post(
-        "/credentials", {"name": "cmdb", "note": "", "secret": {"kind": "token", "token": "sim-cmdb-token"}}
-    )
-    config = {"source": sim.index["cmdb"]["source"], "mapping": sim.index["cmdb"]["mapping"]}
-    source = admin.post(
-        "/cmdb/sources",
-        {"name": "main", "config": config, "credential_id": token["id"], "machine_credential_id": key["id"]},
-    )
-    until(lambda: admin.get("/machines?total=true")["total"] == len(sim.index["machines"]), 30, "the first sync")
-    assert admin.get(f"/cmdb/sources/{source['id']}/runs")["items"][0]["outcome"] == "ok"
-    files = {"cluster_yml": "config", "rkestate": "state", "kubeconfig": "kubeconfig"}
-    texts = {field: Path(sim.cluster("alpha")[name]).read_text() for field, name in files.items()}
-    cluster: dict[str, Any] = admin.post("/clusters", {"name": "alpha", **texts})
-    return cluster
+    return first_admin(stack)
 
 
 def test_the_main_job_on_the_simulator(stack: Stack, sim: SimHandle, admin: Person) -> None:
