@@ -54,7 +54,10 @@ def login(
     days: DaysOption = TOKEN_DAYS,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign in; makes an API token for this machine and keeps it / 登录并保存令牌"""
+    """Sign in and keep a token / 登录
+
+    Makes an API token named after this machine and account, and keeps it in a file that only you can read.
+    """
     address = profile.clean_url(url) if url else profile.usual_url()
     if address.startswith("http://") and not address.startswith(LOOPBACK):
         warning = "Warning: without https, others on the way can read your sign-in"
@@ -158,7 +161,10 @@ def create_token(
     password_stdin: PasswordOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token and print it, this once; asks for your password, because a token makes no tokens / 新建令牌"""
+    """Make a token and print it, this once / 新建令牌
+
+    Asks for your password, because a token makes no tokens.
+    """
     with connect() as api:
         user = api.get("/me")["name"]
         url = api.url

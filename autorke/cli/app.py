@@ -42,6 +42,7 @@ class Root(TyperGroup):
 app = typer.Typer(
     cls=Root,
     no_args_is_help=True,
+    rich_markup_mode=None,  # the pretty help costs more to import than everything else together
     pretty_exceptions_enable=False,  # its tracebacks could show what a variable holds
     help="Change work on rke clusters: machines, clusters, tickets / rke 集群的变更平台",
     epilog="Exit codes: 0 done, 1 refused or failed, 2 usage, 3 not signed in or not allowed, 4 not found, "
@@ -55,7 +56,7 @@ for _name, _group, _help in (
     ("cluster", cluster.app, "Clusters, nodes and revisions / 集群、节点与版本"),
     ("flow", flow.app, "Flows: the standard changes / 流程"),
     ("ticket", ticket.app, "Tickets: create, approve, follow / 工单"),
-    ("rke", typer.Typer(), "Work on an rke cluster from its files, without the platform / 直接操作 rke 集群文件"),
+    ("rke", typer.Typer(), "An rke cluster from its files alone / 直接操作 rke 集群文件"),
     ("admin", server.app, "On the server: accounts, keys, API description / 服务器端管理"),
 ):
     app.add_typer(_group, name=_name, help=_help)

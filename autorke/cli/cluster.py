@@ -84,7 +84,10 @@ def import_cluster(
     ] = NOTHING,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a running cluster from its three files; makes no connection to it / 导入运行中的集群"""
+    """Import a running cluster from its files / 导入集群
+
+    Makes no connection to it; `cluster verify` does.
+    """
     body = {
         "name": name,
         "description": description,
@@ -134,7 +137,10 @@ def _show(cluster: dict[str, Any]) -> None:
 
 @app.command("verify")
 def verify(cluster: ClusterArgument, as_json: JsonOption = False) -> None:
-    """Compare the live cluster with its records, read-only; exit code 1 when they differ / 核对实际集群"""
+    """Compare the live cluster with its records / 核对实际集群
+
+    Read-only. Exit code 1 when they differ.
+    """
     with connect() as api, waiting(word("查看集群", "looking at the cluster")):
         found = api.post(f"/clusters/{resolve.cluster(api, cluster)['id']}/verify")
     if as_json:
@@ -197,7 +203,7 @@ def diff(
     kind: KindOption = Kind.CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """What changed between two revisions, by setting and by line, secrets masked / 版本差异"""
+    """What changed between two revisions / 版本差异"""
     with connect() as api:
         path = f"/clusters/{resolve.cluster(api, cluster)['id']}/revisions/{kind.value}/compare"
         found = api.get(path, before=before, after=after)

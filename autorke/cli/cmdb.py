@@ -98,7 +98,10 @@ def sync(
     timeout: WaitOption = 300.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Sync now; exit code 1 when it did not succeed / 立即同步"""
+    """Sync now / 立即同步
+
+    Exit code 1 when it did not succeed; then no machine was changed.
+    """
     with connect() as api:
         run = _sync(api, resolve.source(api, source)["id"], accept_drop=accept_drop)
         if wait:
@@ -167,7 +170,11 @@ def import_machines(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring in machines from a CSV or JSON file on the server; later calls sync the same source / 从文件导入机器"""
+    """Machines from a CSV or JSON file / 从文件导入机器
+
+    The file lies in the CMDB directory of the server (<data directory>/cmdb). The first call makes a CMDB source of
+    it, later ones sync that source again.
+    """
     wanted = name or _source_name(file)
     reading: dict[str, Any] = {"kind": "json", "path": file, "items": items}
     if not file.lower().endswith(".json"):

@@ -63,7 +63,10 @@ def add(
     note: Annotated[str, typer.Option("--note", help="A note / 备注")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Store a secret; it is encrypted and never shown again / 添加凭据"""
+    """Store a secret / 添加凭据
+
+    It is encrypted, and never shown again. It comes from a file, from stdin, or is typed in unseen.
+    """
     secret: dict[str, Any] = {"kind": kind.value.replace("-", "_"), SECRET_FIELD[kind]: _secret(kind, source)}
     if kind in USER_FIELD and (user or kind is not Kind.PASSWORD):
         secret[USER_FIELD[kind]] = user or typer.prompt(word("用户名", "User"), err=True)

@@ -49,7 +49,7 @@ def show_flow(
     name: Annotated[str, typer.Argument(help="Name of the flow / 流程名称", metavar="FLOW")],
     as_json: JsonOption = False,
 ) -> None:
-    """One flow: its steps in order, and the form it takes / 流程详情"""
+    """A flow's steps and the form it takes / 流程详情"""
     with connect() as api:
         flow = find(api, name)
     if as_json:

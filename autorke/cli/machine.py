@@ -122,7 +122,7 @@ def list_machines(
 
 @app.command("show")
 def show_machine(machine: MachineArgument, as_json: JsonOption = False) -> None:
-    """One machine: its fields, what each source says, where they disagree / 机器详情"""
+    """Fields, sources and conflicts of a machine / 机器详情"""
     with connect() as api:
         found = resolve.machine(api, machine)
     if as_json:
@@ -146,7 +146,10 @@ def find_machines(
     source: Annotated[str, typer.Option("--from", help="Read them from a file, - for stdin / 从文件或标准输入")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Which machines a pasted list means; exit code 4 when any is not found / 查找粘贴的机器列表"""
+    """Which machines a pasted list means / 查找机器列表
+
+    Exit code 4 when any is not found.
+    """
     wanted = list(keys or ())
     if source or not wanted or wanted == ["-"]:
         wanted = pasted(read_file(source or "-"))
@@ -185,7 +188,7 @@ def pin_host_key(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask the machine for its SSH host key, show the fingerprint, and pin it / 固定 SSH 主机公钥"""
+    """Show and pin a machine's SSH host key / 固定主机公钥"""
     with connect() as api:
         found = resolve.machine(api, machine)
         with waiting(word("询问主机公钥", "asking for the host key")):

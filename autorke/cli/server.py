@@ -68,13 +68,16 @@ def _transaction() -> Iterator[Session]:
 
 
 def migrate() -> None:
-    """On the server: bring the database to the newest schema / 升级数据库结构"""
+    """On the server: the newest database schema / 升级数据库结构"""
     _server("migrate")
 
 
 @app.command("first-admin")
 def first_admin() -> None:
-    """Make the first admin and print the password; refused when there are users / 创建首个管理员"""
+    """Make the first admin / 创建首个管理员
+
+    Prints the password. Refused when there are users.
+    """
     _server("admin")
 
 
@@ -91,7 +94,10 @@ def create_user(
     display_name: Annotated[str, typer.Option("--display-name", help="Name that people read / 姓名")] = "",
     password_stdin: PasswordOption = False,
 ) -> None:
-    """Make an account, without signing in; prints a random password unless one comes on stdin / 创建用户"""
+    """Make an account without signing in / 创建用户
+
+    Prints a random password, unless one comes on stdin.
+    """
     from autorke.users import service
 
     made = "" if password_stdin else secrets.token_urlsafe(18)
@@ -122,7 +128,7 @@ def _checked(name: str, display_name: str, password: str) -> UserIn:
 
 @app.command("rotate-keys")
 def rotate_keys() -> None:
-    """Put every stored secret under the first key of the key file / 更换加密密钥"""
+    """All secrets under the first key of the key file / 更换加密密钥"""
     from autorke.cli.rotation import rotate
 
     done = sum(rotate(_transaction))

@@ -45,7 +45,7 @@ def add_workers(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Add machines to a cluster, as workers and nothing else / 添加 worker 节点"""
+    """Add machines to a cluster as workers / 添加 worker 节点"""
     wanted = [*machines, *(pasted(read_file(source)) if source else [])]
     if not wanted:
         raise BadUsage(field="--machine", zh="至少指定一台机器", en="name at least one machine")
@@ -72,7 +72,10 @@ def from_file(
     key: KeyOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """A ticket of any flow; `autorke flow show FLOW` names the fields of its form / 按文件新建"""
+    """A ticket of any flow, from a JSON file / 按文件新建
+
+    `autorke flow show FLOW` names the fields of its form.
+    """
     form = read_json(request)
     with connect() as api:
         _show_new(api, submit(api, flow, form, key), as_json=as_json)
@@ -146,7 +149,7 @@ def list_tickets(
 
 @app.command("show")
 def show_ticket(ticket: TicketArgument, as_json: JsonOption = False) -> None:
-    """All steps with gates and states, what it waits for, and every node in every step / 工单详情"""
+    """Steps, gates, nodes, and what it waits for / 工单详情"""
     with connect() as api:
         detail = resolve.ticket(api, ticket)
         nodes = api.get(f"/tickets/{detail['id']}/nodes")
@@ -165,7 +168,7 @@ def show_plan(
     which: Annotated[int, typer.Option("--round", min=1, help="An earlier round / 轮次")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """What a step will do, exactly as an approval binds to it / 变更计划"""
+    """What a step will do, as an approval binds to it / 变更计划"""
     with connect() as api:
         found = resolve.ticket_id(api, ticket)
         plans = api.get(f"/tickets/{found}/plans/{step}")

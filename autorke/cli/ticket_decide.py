@@ -55,7 +55,10 @@ def approve(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign the ticket's open gates: shows each one first, and signs exactly what it showed / 审核通过"""
+    """Show the open gates and sign them / 审核通过
+
+    Signs exactly what it has shown: a plan that changes meanwhile is refused.
+    """
     with connect() as api:
         _decide(api, ticket, "approve", comment, gate, seen, yes=yes, as_json=as_json)
 
@@ -68,7 +71,7 @@ def reject(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Reject the ticket's open gates, with a reason / 驳回"""
+    """Reject the open gates, with a reason / 驳回"""
     if not comment.strip():
         raise BadUsage(field="--comment", zh="驳回必须写明理由", en="a rejection needs a reason")
     with connect() as api:

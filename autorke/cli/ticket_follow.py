@@ -89,7 +89,7 @@ def logs(
     step: Annotated[list[str], typer.Option("--step", help="Only this step; repeat it / 步骤")] = NOTHING,
     as_json: JsonOption = False,
 ) -> None:
-    """The ticket's logs, each line with its step and node / 日志"""
+    """Logs, each line with its step and node / 日志"""
     with connect() as api:
         found = resolve.ticket_id(api, ticket)
         nodes = api.get(f"/tickets/{found}/nodes")
@@ -137,7 +137,10 @@ def _whole(api: Api, ticket_id: str, stream_id: str, offset: int) -> Iterator[tu
 
 
 def watch(ticket: TicketArgument, as_json: JsonOption = False) -> None:
-    """Show the ticket until it ends (0 succeeded, 1 not) or needs somebody (7) / 实时查看"""
+    """Show it until it ends or needs somebody / 实时查看
+
+    Exit code 0: succeeded, 1: ended otherwise, 7: somebody must act.
+    """
     with connect() as api:
         found = resolve.ticket_id(api, ticket)
         with _display(as_json=as_json) as show:

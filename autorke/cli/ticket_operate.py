@@ -46,7 +46,10 @@ def _send(api: Api, path: str, body: Any, *, as_json: bool) -> None:
 
 
 def retry(ticket: TicketArgument, step: StepArgument, node: NodeOption = NOTHING, as_json: JsonOption = False) -> None:
-    """Plan a step again for exactly its failed, unreachable and not-started nodes / 重试失败节点"""
+    """Do a step again for its failed nodes / 重试失败节点
+
+    Exactly those that failed, were unreachable or were not started; what has succeeded never runs again.
+    """
     with connect() as api:
         found = resolve.ticket_id(api, ticket)
         body: dict[str, Any] = {"step": step}
@@ -69,7 +72,7 @@ def exclude(
 
 
 def pause(ticket: TicketArgument, as_json: JsonOption = False) -> None:
-    """Start no other node or step; what has begun finishes / 暂停"""
+    """Start nothing new; what has begun finishes / 暂停"""
     _act(ticket, "pause", None, as_json=as_json)
 
 
@@ -81,13 +84,13 @@ def resume(ticket: TicketArgument, as_json: JsonOption = False) -> None:
 def cancel(
     ticket: TicketArgument, reason: ReasonOption = "", yes: YesOption = False, as_json: JsonOption = False
 ) -> None:
-    """End the ticket: at once where nothing runs, else at the next safe point / 取消"""
+    """End it now, or at the next safe point / 取消"""
     agree(word(f"取消工单 {safe(ticket)}？", f"Cancel ticket {safe(ticket)}?"), yes=yes)
     _act(ticket, "cancel", {"reason": reason}, as_json=as_json)
 
 
 def close(ticket: TicketArgument, reason: ReasonOption, as_json: JsonOption = False) -> None:
-    """Give up a ticket that needs a person; it ends as FAILED / 以失败结束"""
+    """Give up a ticket that needs a person / 以失败结束"""
     _act(ticket, "close", {"reason": reason}, as_json=as_json)
 
 
@@ -103,7 +106,10 @@ def resolve_unknown(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say of every node with an unknown result whether it is done; shows what a look at it found / 判定未知结果"""
+    """Say what became of unknown nodes / 判定未知结果
+
+    Shows what a read-only look at them found. Nothing is run again without this.
+    """
     if set(done) & set(failed):
         raise BadUsage(field="--done", zh="同一节点不能既完成又未完成", en="a node is either done or failed")
     with connect() as api:
