@@ -13,7 +13,7 @@ from autorke.checks.run import run_checks
 from autorke.checks.table import Check
 from autorke.core.canonical import sha256_hex, without_floats
 from autorke.core.db import transaction
-from autorke.flows import cluster_view
+from autorke.flows import cluster_view, machine_facts
 from autorke.flows.targets import ssh_targets
 from autorke.workflow.context import Context
 from autorke.workflow.definition import Node, Outcome, Problem
@@ -37,7 +37,10 @@ def check(ctx: Context, nodes: Sequence[Node], *, initialise_follows: bool) -> R
         if isinstance(result, Result) and result.level is not Level.OK:
             ctx.log(f"{result.level.value}: {result.check}: {result.seen.en}", by_name.get(result.node))
 
-    return run_checks(workers, context, on_result=tell)
+    report = run_checks(workers, context, on_result=tell)
+    with transaction() as session:
+        machine_facts.record(session, report.facts, {node.name: UUID(node.id) for node in nodes})
+    return report
 
 
 def catalogue() -> list[dict[str, Any]]:

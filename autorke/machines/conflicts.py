@@ -108,9 +108,9 @@ def refresh(session: Session | Connection, ids: Sequence[UUID]) -> None:
 
 
 def record_facts(session: Session, machine_id: UUID, facts: dict[str, Any]) -> None:
-    """What the machine said of itself over SSH, in our field names. Software facts win over the CMDB's.
+    """What the machine said of itself over SSH, in our field names; nothing is written when it said so before.
 
-    Names that are no field of ours are kept as extra values. Raises NotFound.
+    Software facts win over the CMDB's. Names that are no field of ours are kept as extra values. Raises NotFound.
     """
     machine = session.get(Machine, machine_id, populate_existing=True)
     if machine is None:
@@ -118,6 +118,9 @@ def record_facts(session: Session, machine_id: UUID, facts: dict[str, Any]) -> N
     values = {name: facts[name] for name in COMPARED if facts.get(name) not in (None, "")}
     extra = {name: value for name, value in facts.items() if name not in COMPARED}
     row = {"values": values, "extra": extra, "hash": sha256_hex(repr((values, extra)).encode())}
+    said = session.get(MachineReport, (machine_id, Origin.MACHINE.value), populate_existing=True)
+    if said is not None and said.hash == row["hash"]:
+        return
     statement = insert(MachineReport).values(machine_id=machine_id, origin=Origin.MACHINE.value, **row)
     session.execute(
         statement.on_conflict_do_update(
