@@ -12,7 +12,6 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
-from sqlalchemy import NullPool, Uuid, create_engine
 from sqlalchemy.engine import URL
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +37,7 @@ class Template:
         self._numbers = itertools.count(1)
         self._name = f"autorke_template_{self._admin.info.backend_pid}"
         self._execute("CREATE DATABASE {}", self._name)
-        _create_schema(server.set(database=self._name))
+        command.upgrade(alembic_config(server.set(database=self._name)), "head")
 
     @contextmanager
     def clone(self) -> Iterator[URL]:
@@ -70,23 +69,3 @@ class Template:
 
     def _execute(self, statement: str, *names: str) -> None:
         self._admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
-
-
-def _create_schema(url: URL) -> None:
-    if any((ROOT / "migrations/versions").glob("*.py")):
-        command.upgrade(alembic_config(url), "head")
-        return
-    import migrations.models  # noqa: F401  fills Base.metadata
-    from autorke.core.db import Base
-
-    for table in Base.metadata.tables.values():  # a slice may point at one that has no models yet
-        for key in list(table.foreign_key_constraints):
-            if key.elements[0].target_fullname.split(".")[0] not in Base.metadata.tables:
-                table.constraints.remove(key)
-                for element in key.elements:
-                    element.parent.foreign_keys.discard(element)
-                    element.parent.type = Uuid()
-                    table.foreign_keys.discard(element)
-    engine = create_engine(url, poolclass=NullPool)
-    Base.metadata.create_all(engine)
-    engine.dispose()

@@ -11,9 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.engine import URL
 
-import migrations.models  # noqa: F401  fills Base.metadata
 from autorke.core.db import Base
-from tests.databases import Template, alembic_config
+from migrations.models import MODELS
+from tests.databases import ROOT, Template, alembic_config
 from tests.filled import count, fill
 
 OBJECTS = {
@@ -58,6 +58,11 @@ def revisions(config: Config) -> list[str]:
 
 def objects(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
     return {kind: [tuple(row) for row in connection.execute(text(query))] for kind, query in OBJECTS.items()}
+
+
+def test_no_slice_is_forgotten() -> None:
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / "autorke").rglob("models.py")}
+    assert {module.__name__.replace(".", "/") + ".py" for module in MODELS} == files
 
 
 def test_there_is_one_line_of_revisions(config: Config) -> None:
