@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from math import isfinite
 from typing import Any
 
 
@@ -42,4 +43,17 @@ def without_floats(value: Any) -> Any:
         return {key: without_floats(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [without_floats(item) for item in value]
+    return value
+
+
+def storable(value: Any) -> Any:
+    """The same JSON value without what Postgres refuses in JSON: NUL characters, lone surrogates, NaN, infinities."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, float) and not isfinite(value):
+        return repr(value)
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
     return value

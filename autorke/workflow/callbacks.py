@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,19 +17,21 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from autorke.core import crypto
+from autorke.core.canonical import storable
 from autorke.core.db import db_now
 from autorke.core.errors import Conflict, Forbidden, NotFound, Text, Unprocessable
 from autorke.core.ids import new_id
-from autorke.workflow import engine
+from autorke.workflow import engine, results
 from autorke.workflow.journal import By, lock_ticket, record
 from autorke.workflow.models import Attempt, CallbackToken, StepRow
 from autorke.workflow.states import StepState
 
 MAX_SKEW = timedelta(minutes=5)
+AWAITED = (StepState.RUNNING, StepState.UNKNOWN, StepState.WAIT_CALLBACK)
 
 
 class BadSignature(Forbidden):
@@ -45,11 +48,6 @@ class NotAllowedFrom(Forbidden):
 class CallbackConflict(Conflict):
     code = "callback-conflict"
     text = Text(zh="此回调已收到过，内容不同", en="This callback was already received with another content")
-
-
-class CallbackLate(Conflict):
-    code = "callback-late"
-    text = Text(zh="回调已超过期限，仅作记录", en="The callback came after its deadline; it was recorded, not applied")
 
 
 class CallbackNotJson(Unprocessable):
@@ -100,7 +98,11 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def accept(session: Session, received: Received, parse: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
-    """Verify and apply one callback; the same body again returns the stored response."""
+    """Verify and apply one callback; the same body again returns the stored response.
+
+    An answer that comes before the runner has closed its run is kept for that moment; one that comes after the
+    deadline, or for a step that waits no more, is recorded and not applied.
+    """
     digest = hashlib.sha256(received.token.encode()).hexdigest()
     known = session.execute(select(CallbackToken.step_id).where(CallbackToken.token_sha256 == digest)).one_or_none()
     if known is None:
@@ -115,16 +117,17 @@ def accept(session: Session, received: Received, parse: Callable[[bytes], dict[s
         if token.body_sha256 != body_hash:
             raise CallbackConflict()
         return dict(token.response or {})
-    answer = parse(received.body)
+    answer = storable(parse(received.body))
     by = By("callback", token.purpose)
     step = session.get_one(StepRow, step.id, populate_existing=True)
-    applied = step.state == StepState.WAIT_CALLBACK and token.expires_at > db_now(session)
+    applied = step.state in AWAITED and token.expires_at > db_now(session)
     token.used_at = func.clock_timestamp()
     token.body_sha256 = body_hash
     token.response = {"received": True, "applied": applied}
     record(session, ticket, "callback.received", by, {"step": step.key, "applied": applied, "body_sha256": body_hash})
     if applied:
         step.result = {**(step.result or {}), "callback": answer}
+    if applied and step.state == StepState.WAIT_CALLBACK:
         engine.await_confirmation(session, ticket, step)
         engine.advance(session, ticket)
     return dict(token.response)
@@ -132,22 +135,49 @@ def accept(session: Session, received: Received, parse: Callable[[bytes], dict[s
 
 def _verify(session: Session, token: CallbackToken, received: Received) -> None:
     allowed = [ipaddress.ip_network(net, strict=False) for net in token.allowed_from]
-    if allowed and not any(ipaddress.ip_address(received.address) in net for net in allowed):
+    if allowed and not _is_in(received.address, allowed):
         raise NotAllowedFrom(address=received.address)
     secret = crypto.unseal(token.hmac_envelope, object_id=token.id, version=1).decode()
-    if not hmac.compare_digest(sign(secret, received.timestamp, received.body), received.signature):
+    expected = sign(secret, received.timestamp, received.body)
+    if not hmac.compare_digest(expected.encode(), received.signature.encode(errors="replace")):
         raise BadSignature(field="X-AutoRke-Signature", permission="callback")
-    if not received.timestamp.isdigit():
+    if not re.fullmatch("[0-9]{1,12}", received.timestamp):
         raise BadSignature(field="X-AutoRke-Timestamp", permission="callback")
     age = db_now(session).timestamp() - int(received.timestamp)
     if abs(age) > MAX_SKEW.total_seconds():
         raise BadSignature(field="X-AutoRke-Timestamp", permission="callback")
 
 
+def _is_in(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:  # a Unix socket or a proxy that says nothing
+        return False
+    return any(parsed in network for network in networks)
+
+
+_EXPIRED = text(
+    """
+select s.id from step s join ticket t on t.id = s.ticket_id
+ where s.state = 'WAIT_CALLBACK'
+   and clock_timestamp() > coalesce(
+       (select max(c.expires_at) from callback_token c where c.step_id = s.id),
+       (select max(a.ended_at) from step_attempt a where a.step_id = s.id and a.purpose = 'RUN')
+           + make_interval(secs => (t.flow_snapshot -> 'steps' -> s.ord ->> 'wait_callback_s')::int))
+"""
+)
+
+
+def expired(session: Session) -> list[UUID]:
+    """Steps that have waited long enough; also one whose run gave no address away, so that it cannot wait for ever."""
+    return list(session.execute(_EXPIRED).scalars())
+
+
 def expire(session: Session, ticket_id: UUID, step: StepRow) -> None:
-    """No callback came in time: the step fails and a person decides; a late one is recorded, not applied."""
+    """No callback came in time: the step fails, and a retry asks the outside again under the same key."""
     ticket = lock_ticket(session, ticket_id)
     session.refresh(step)
     if step.state == StepState.WAIT_CALLBACK:
+        results.withdraw(session, step, "no callback came in time")
         engine.move(session, ticket, step, StepState.FAILED, error={"code": "callback-timeout"})
         engine.advance(session, ticket)

@@ -28,6 +28,11 @@ def configure_transport(send: Send) -> None:
 def put(session: Session, topic: str, key: str) -> None:
     """Store a message and try to send it right after the commit."""
     session.add(Outbox(topic=topic, key=key))
+    send_again(session, topic, key)
+
+
+def send_again(session: Session, topic: str, key: str) -> None:
+    """Repeat a message that is stored already, right after the commit."""
     send = _transport.get("send")
     if send is not None:
         after_commit(session, lambda: (send(topic, key), None)[1])

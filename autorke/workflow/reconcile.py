@@ -5,22 +5,26 @@ It runs in every worker under an advisory lock and would move every ticket to it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from autorke.core.db import transaction
 from autorke.core.settings import Settings
 from autorke.workflow import callbacks, commands, engine, lifecycle, outbox
 from autorke.workflow.journal import SYSTEM, lock_ticket, record
-from autorke.workflow.models import Attempt, CallbackToken, Gate, Runner, StepRow, Ticket
-from autorke.workflow.states import TERMINAL_TICKET, AttemptState, GateState, StepState
+from autorke.workflow.models import Attempt, Gate, Runner, StepRow, Ticket
+from autorke.workflow.states import TERMINAL_TICKET, AttemptState, GateState
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 _PASS_LOCK = 0x5245434F
 SILENT_GRACE = timedelta(seconds=60)
 Proof = Callable[[Attempt], dict[str, Any] | None]
@@ -37,21 +41,53 @@ class Host:
 
 
 def reconcile(settings: Settings, host: Host) -> dict[str, int]:
-    """One whole pass in short transactions; returns what it did, by name. Skipped when another host is at it."""
+    """One whole pass in short transactions; returns what it did, by name. Skipped when another host begins one.
+
+    Passes that overlap are harmless: each change is made under its ticket's lock, after a second look.
+    """
     with transaction() as session:
         if not session.execute(text("select pg_try_advisory_xact_lock(:k)"), {"k": _PASS_LOCK}).scalar_one():
             return {}
         silent = _silent(session)
-    done = {"lost": sum(_judge(attempt_id, host) for attempt_id in silent)}
-    done["expired_gates"] = sum(_expire_gate(gate_id) for gate_id in _expired_gates())
-    done["expired_callbacks"] = sum(_expire_callback(step_id) for step_id in _expired_callbacks())
+    work = _Pass()
+    work.each("lost", silent, lambda attempt_id: _judge(attempt_id, host))
+    work.each("expired_gates", _expired_gates(), _expire_gate)
     with transaction() as session:
-        done["granted"] = engine.grant_locks(session)
-    done["moved"] = sum(_advance(ticket_id) for ticket_id in _open_tickets())
-    done["proven"] = _prove_deaths(host)
+        waited_enough = callbacks.expired(session)
+    work.each("expired_callbacks", waited_enough, _expire_callback)
+    work.each("granted", [None], _grant)
+    work.each("moved", _open_tickets(), _advance)
+    work.each("proven", _unproven(), lambda attempt_id: _prove_death(attempt_id, host))
     with transaction() as session:
-        done["hints"] = _resend(session, settings.hint_resend)
-    return {name: count for name, count in done.items() if count}
+        work.done["hints"] = _resend(session, settings.hint_resend)
+    return {name: count for name, count in work.done.items() if count}
+
+
+class _Pass:
+    """Counts what a pass does. A bug in one ticket is logged and counted; it does not hold up the others."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, int] = {}
+
+    def each(self, name: str, items: Sequence[T], act: Callable[[T], int]) -> None:
+        for item in items:
+            try:
+                self.done[name] = self.done.get(name, 0) + act(item)
+            except DBAPIError as error:
+                if error.connection_invalidated:  # the database is away: nothing else can be done either
+                    raise
+                self._failed(name, item)
+            except Exception:
+                self._failed(name, item)
+
+    def _failed(self, name: str, item: object) -> None:
+        log.exception("reconciler failed on one item", extra={"what": name, "item": str(item)})
+        self.done["failed"] = self.done.get("failed", 0) + 1
+
+
+def _grant(_: None) -> int:
+    with transaction() as session:
+        return engine.grant_locks(session)
 
 
 def _silent(session: Session) -> list[UUID]:
@@ -90,23 +126,24 @@ def _proof(session: Session, attempt: Attempt, host: Host) -> dict[str, Any] | N
     return None
 
 
-def _prove_deaths(host: Host) -> int:
+def _unproven() -> list[UUID]:
+    with transaction() as session:
+        query = select(Attempt.id).where(Attempt.state == AttemptState.UNKNOWN, Attempt.death_proof.is_(None))
+        return list(session.execute(query).scalars())
+
+
+def _prove_death(attempt_id: UUID, host: Host) -> int:
     """An attempt that became UNKNOWN without proof gets it as soon as its host can tell."""
     with transaction() as session:
-        query = select(Attempt.id, StepRow.ticket_id).join(StepRow, StepRow.id == Attempt.step_id)
-        query = query.where(Attempt.state == AttemptState.UNKNOWN, Attempt.death_proof.is_(None))
-        waiting = session.execute(query).all()
-    proven = 0
-    for attempt_id, ticket_id in waiting:
-        with transaction() as session:
-            ticket = lock_ticket(session, ticket_id)
-            attempt = session.get_one(Attempt, attempt_id, populate_existing=True)
-            proof = _proof(session, attempt, host) if attempt.death_proof is None else None
-            if proof is not None and attempt.state == AttemptState.UNKNOWN:
-                attempt.death_proof = proof
-                record(session, ticket, "attempt.death_proven", SYSTEM, {"attempt_id": str(attempt.id), **proof})
-                proven += 1
-    return proven
+        step = session.get_one(StepRow, session.get_one(Attempt, attempt_id).step_id)
+        ticket = lock_ticket(session, step.ticket_id)
+        attempt = session.get_one(Attempt, attempt_id, populate_existing=True)
+        proof = _proof(session, attempt, host) if attempt.death_proof is None else None
+        if proof is None or attempt.state != AttemptState.UNKNOWN:
+            return 0
+        attempt.death_proof = proof
+        record(session, ticket, "attempt.death_proven", SYSTEM, {"attempt_id": str(attempt.id), **proof})
+        return 1
 
 
 def _expired_gates() -> list[UUID]:
@@ -125,18 +162,6 @@ def _expire_gate(gate_id: UUID) -> int:
             return 0
         commands.expire_gate(session, ticket, step, gate)
         return 1
-
-
-def _expired_callbacks() -> list[UUID]:
-    with transaction() as session:
-        query = (
-            select(StepRow.id)
-            .join(CallbackToken, CallbackToken.step_id == StepRow.id)
-            .where(StepRow.state == StepState.WAIT_CALLBACK, CallbackToken.used_at.is_(None))
-            .group_by(StepRow.id)
-            .having(func.max(CallbackToken.expires_at) < func.clock_timestamp())
-        )
-        return list(session.execute(query).scalars())
 
 
 def _expire_callback(step_id: UUID) -> int:
@@ -170,19 +195,24 @@ update outbox o set sent_at = clock_timestamp()
 )
 
 
+_DUE = text(
+    """
+update step_attempt set hinted_at = clock_timestamp()
+ where id in (
+    select a.id from step_attempt a join step s on s.id = a.step_id join ticket t on t.id = s.ticket_id
+     where a.state = 'READY' and coalesce(a.hinted_at, a.ready_at) < clock_timestamp() - make_interval(secs => :after)
+       and t.cancel_requested_at is null and (t.pause_requested_at is null or a.purpose = 'PROBE')
+       and not exists (select 1 from engine_switch e where e.halted)
+     order by coalesce(a.hinted_at, a.ready_at) limit 500 for update of a skip locked)
+returning id
+"""
+)
+
+
 def _resend(session: Session, after: timedelta) -> int:
-    """Hint again every READY attempt that nobody has claimed, and close messages whose attempt has moved on."""
+    """Hint again what could be claimed and was not, longest unhinted first; close messages that have been heard."""
     session.execute(_CLOSE_DELIVERED)
-    due = func.clock_timestamp() - after
-    query = select(Attempt).where(
-        Attempt.state == AttemptState.READY,
-        Attempt.ready_at < due,
-        func.coalesce(Attempt.hinted_at, Attempt.ready_at) < due,
-    )
-    query = query.order_by(Attempt.ready_at).limit(500).with_for_update(skip_locked=True)
-    count = 0
-    for attempt in session.execute(query).scalars():
-        attempt.hinted_at = func.clock_timestamp()
-        outbox.put(session, outbox.LAUNCH, str(attempt.id))
-        count += 1
-    return count
+    due = session.execute(_DUE, {"after": after.total_seconds()}).scalars().all()
+    for attempt_id in due:
+        outbox.send_again(session, outbox.LAUNCH, str(attempt_id))
+    return len(due)

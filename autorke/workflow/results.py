@@ -124,7 +124,7 @@ def finish(session: Session, held: Claim, outcomes: Mapping[str, Outcome]) -> No
 def leave_out(session: Session, held: Claim, node_ids: Sequence[str], state: NodeState, why: str) -> None:
     """Record nodes that were never begun: NOT_STARTED after a stop, CANCELLED after a cancel."""
     _hold(session, held)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "attempt_id": held.attempt_id,
             "node_id": node_id,
