@@ -133,7 +133,7 @@ async def _list(host: Host, request: Request, _key: str) -> Response:
     filters = _filters(request)
     everything = request.flag("all") or "status" in filters
     shown = [
-        render.summary(found, host.facts.docker.root_dir)
+        render.summary(found, host.facts)
         for found in sorted(host.engine.all(), key=lambda entry: -entry.created)
         if (everything or found.state in {"running", "restarting"})
         and all(_passes(found, key, values) for key, values in filters.items())
@@ -161,14 +161,14 @@ def _filters(request: Request) -> dict[str, list[str]]:
 
 
 async def _inspect(host: Host, _request: Request, key: str) -> Response:
-    return json_response(render.inspect(host.engine.get(key), host.facts.docker.root_dir))
+    return json_response(render.inspect(host.engine.get(key), host.facts))
 
 
 async def _create(host: Host, request: Request, key: str) -> Response:
     try:
         body = request.json()
     except ValueError as error:
-        raise EngineError(400, f"invalid JSON: {error}") from error
+        raise EngineError(500, f"invalid JSON: {error}") from error
     if not isinstance(body, dict):
         raise EngineError(400, "config cannot be empty in order to create a container")
     made = host.engine.create(key, body)
@@ -227,7 +227,10 @@ async def _images(host: Host, _request: Request, _key: str) -> Response:
 
 
 async def _image(host: Host, _request: Request, key: str) -> Response:
-    return json_response(host.engine.image(key).inspect())
+    try:
+        return json_response(host.engine.image(key).inspect())
+    except EngineError as error:
+        raise EngineError(error.status, f"no such image: {tagged(key)}: {error.message}") from error
 
 
 async def _remove_image(host: Host, _request: Request, key: str) -> Response:

@@ -93,7 +93,7 @@ class Container:
         return (self.host_config.get("RestartPolicy") or {}).get("Name") in {"always", "unless-stopped"}
 
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+NAME = "[a-zA-Z0-9][a-zA-Z0-9_.-]"
 Program = Callable[[Container], Outcome]
 """Decides what a container does as it starts; raises EngineError when it cannot be started."""
 Observer = Callable[[str, Container], None]
@@ -165,13 +165,13 @@ class Engine:
             raise EngineError(400, "invalid reference format")
         if not name:
             name = f"container-{self._serial + 1}"
-        if not NAME.fullmatch(name):
-            raise EngineError(400, f"Invalid container name ({name}), only {NAME.pattern} are allowed")
+        _check_name(name)
         if (taken := self._by_name.get(name)) is not None:
             raise EngineError(409, _taken(name, taken.id))
         found = self.image(str(body["Image"]))
         for source in (body.get("HostConfig") or {}).get("VolumesFrom") or []:
-            self.get(source.partition(":")[0])
+            if self.find(source.partition(":")[0]) is None:
+                raise EngineError(400, f"No such container: {source.partition(':')[0]}")
         return self.adopt(name, body, found, announce=True)
 
     def adopt(self, name: str, body: Mapping[str, Any], found: Image, *, announce: bool = False) -> Container:
@@ -265,8 +265,9 @@ class Engine:
 
     def rename(self, key: str, name: str) -> None:
         found = self.get(key)
-        if not NAME.fullmatch(name):
-            raise EngineError(400, f"Invalid container name ({name}), only {NAME.pattern} are allowed")
+        if not name:
+            raise EngineError(400, "Neither old nor new names may be empty")
+        _check_name(name)
         if (taken := self._by_name.get(name)) is not None:
             raise EngineError(409, f"Error when allocating new name: {_taken(name, taken.id)}")
         del self._by_name[found.name]
@@ -328,6 +329,11 @@ class Engine:
         self.events.append(event)
         for queue in self.listeners:
             queue.put_nowait(event)
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(f"{NAME}+", name):
+        raise EngineError(400, f"Invalid container name ({name}), only {NAME} are allowed")
 
 
 def _taken(name: str, by: str) -> str:

@@ -17,9 +17,10 @@ def stamp(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z") if moment else ZERO_TIME
 
 
-def inspect(found: Container, root_dir: str) -> dict[str, Any]:
-    body = found.body
-    argv = found.argv
+def inspect(found: Container, facts: Facts) -> dict[str, Any]:
+    """The answer of `GET /containers/<name>/json`."""
+    body, argv, root_dir = found.body, found.argv, facts.docker.root_dir
+    on_host = found.host_config.get("NetworkMode") == "host"
     return {
         "Id": found.id,
         "Created": stamp(found.created),
@@ -34,18 +35,18 @@ def inspect(found: Container, root_dir: str) -> dict[str, Any]:
         "Platform": "linux",
         "MountLabel": "",
         "ProcessLabel": "",
-        "AppArmorProfile": "unconfined" if found.host_config.get("Privileged") else "docker-default",
+        "AppArmorProfile": "",
         "ExecIDs": None,
         "HostConfig": _host_config(found),
         "Mounts": _mounts(found, root_dir),
         "Config": {
-            "Hostname": body.get("Hostname") or found.id[:12],
+            "Hostname": body.get("Hostname") or (facts.hostname if on_host else found.id[:12]),
             "Domainname": "",
             "User": body.get("User", ""),
             "Tty": bool(body.get("Tty")),
             "OpenStdin": False,
             "StdinOnce": False,
-            "Env": found.env,
+            "Env": found.env or None,
             "Cmd": found.cmd,
             "Image": body["Image"],
             "Volumes": {volume: {} for volume in found.image.volumes} or None,
@@ -87,7 +88,7 @@ def _host_config(found: Container) -> dict[str, Any]:
         "PidMode": given.get("PidMode", ""),
         "IpcMode": "private",
         "Privileged": bool(given.get("Privileged")),
-        "PortBindings": given.get("PortBindings") or {},
+        "PortBindings": given.get("PortBindings"),
         "RestartPolicy": {"Name": policy.get("Name", ""), "MaximumRetryCount": policy.get("MaximumRetryCount", 0)},
         "SecurityOpt": security,
         "LogConfig": given.get("LogConfig") or {"Type": "json-file", "Config": {}},
@@ -129,9 +130,9 @@ def _mounts(found: Container, root_dir: str) -> list[dict[str, Any]]:
     return mounts
 
 
-def summary(found: Container, root_dir: str) -> dict[str, Any]:
+def summary(found: Container, facts: Facts) -> dict[str, Any]:
     """One entry of `GET /containers/json`."""
-    full = inspect(found, root_dir)
+    full = inspect(found, facts)
     return {
         "Id": found.id,
         "Names": [full["Name"]],
