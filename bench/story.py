@@ -15,7 +15,7 @@ from autorke.embedded import throwaway
 from autorke.sim import process as sim_process
 from tests.databases import Template, text
 from tests.story.desk import connect, first_admin, hire
-from tests.story.people import walk
+from tests.story.people import explain, walk
 from tests.story.stack import running
 
 
@@ -37,7 +37,7 @@ def _story(db_url: str, redis_url: str, folder: Path) -> dict[str, Any]:
         ticket = requester.post("/tickets", {"flow": "add_workers", "request": request})
         ended = walk(approver, ticket["id"])
         if ended["state"] != "SUCCEEDED":
-            raise RuntimeError(f"the ticket ended as {ended['state']}")
+            raise RuntimeError(explain(requester, ended))
         return figures(ended, requester.get(f"/tickets/{ticket['id']}/events?limit=1000"))
 
 
