@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +15,13 @@ import httpx
 import pytest
 from kubernetes import client, config
 
+from autorke.drivers import ssh
 from autorke.drivers.base import KubeUnreachable
+from autorke.drivers.docker import docker_over
 from autorke.drivers.kube import Kube, KubeCaMismatch, KubeOutcomeUnknown
 from autorke.sim.kube.pki import Authority
 from autorke.sim.process import SimHandle
+from tests.sim.conftest import Target
 
 CALICO = "crd.projectcalico.org"
 
@@ -209,6 +214,10 @@ def test_a_control_plane_that_is_gone_cannot_be_reached_and_comes_back(sim: SimH
         _until_fails(kube)
 
     sim.patch_host("alpha-m001", dead=False)
+    _until_answers(kube)
+
+
+def _until_answers(kube: Kube) -> None:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
@@ -241,3 +250,25 @@ def test_a_write_that_is_cut_after_it_took_effect(sim: SimHandle, kube: Kube, co
     with pytest.raises(KubeOutcomeUnknown):
         kube.resource("", "v1", "configmaps", "default").delete("gone")
     assert kube.resource("", "v1", "configmaps", "default").get("gone") is None
+
+
+def test_etcd_tells_its_health_to_holders_of_a_certificate(sim: SimHandle, tmp_path: Path) -> None:
+    bundle = json.loads(Path(sim.cluster("alpha")["state"]).read_text())["currentState"]["certificatesBundle"]
+    for name in ("kube-ca", "kube-admin"):
+        (tmp_path / f"{name}.pem").write_text(bundle[name]["certificatePEM"])
+        (tmp_path / f"{name}-key.pem").write_text(bundle[name]["keyPEM"])
+    context = ssl.create_default_context(cafile=str(tmp_path / "kube-ca.pem"))
+    url = f"https://{sim.machine('alpha-m001')['address']}:2379/health"
+    assert httpx.get(url, verify=context, trust_env=False).status_code == 404
+    context.load_cert_chain(tmp_path / "kube-admin.pem", tmp_path / "kube-admin-key.pem")
+    assert httpx.get(url, verify=context, trust_env=False).json()["health"] == "true"
+
+
+def test_an_api_server_that_is_stopped_closes_its_port(sim: SimHandle, target: Target, kube: Kube) -> None:
+    with ssh.connect(target("alpha-m001")) as remote:
+        docker = docker_over(remote)
+        docker.stop("kube-apiserver")
+        with pytest.raises(KubeUnreachable):
+            _until_fails(kube)
+        docker.start("kube-apiserver")
+    _until_answers(kube)

@@ -122,8 +122,12 @@ class Host:
         self.world.record.count(self.name, "docker_events")
         if action in CHANGES_STATE:
             self.world.record.note(self.name, f"docker.{action}", container=found.name)
-        if programs.service(found) in {"kubelet", "nginx-proxy"} and action in {"start", "die", "destroy"}:
-            self.kubelet_changed()
+        if action in {"start", "die", "destroy"}:
+            service = programs.service(found)
+            if service in {"kubelet", "nginx-proxy"}:
+                self.kubelet_changed()
+            elif service in {"kube-apiserver", "etcd"}:
+                self.world.settle_later()
 
     def kubelet_changed(self) -> None:
         """Let the clusters see whether a kubelet runs here, and for which cluster."""
