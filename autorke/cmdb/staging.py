@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from autorke.core.ids import new_id
@@ -37,7 +36,7 @@ def _machine_row(row: CmdbMachine) -> tuple[Any, ...]:
     values = row.values
     return (
         *(new_id(), row.line, values["sn"], values["cmdb_id"], values["hostname"], values["address"]),
-        *(Jsonb(values), Jsonb(row.extra), row.hash, None, None),
+        *(row.values_json, row.extra_json, row.hash, None, None),
     )
 
 

@@ -19,11 +19,16 @@ MAX_EXTRA = 2_000
 
 @dataclass(frozen=True)
 class CmdbMachine:
-    """What the CMDB says of one machine. `values` holds only mapped fields that had a value; `line` counts from 1."""
+    """What the CMDB says of one machine, as values and as the JSON text that is stored and hashed.
+
+    `values` holds only mapped fields that had a value; `line` counts from 1.
+    """
 
     line: int
     values: dict[str, str | int]
     extra: dict[str, Any]
+    values_json: str
+    extra_json: str
     hash: str
 
     @property
@@ -63,11 +68,16 @@ def dig(row: object, path: str) -> object:
     return _follow(row, _parts(path))
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _parts(path: str) -> tuple[str, ...]:
     return tuple(path.split(".")) if path else ()
 
 
 def _follow(row: object, parts: tuple[str, ...]) -> object:
+    if len(parts) == 1 and isinstance(row, dict):  # most paths are one word
+        return row.get(parts[0], MISSING)
     found = row
     for part in parts:
         if isinstance(found, dict) and part in found:
@@ -152,7 +162,7 @@ def mapper(mapping: Mapping) -> Callable[[int, object], CmdbMachine | RefusedRow
             return RefusedRow(line=line, sn=None if sn is None else str(sn), field=refused[0], reason=refused[1])
         found = ((name, _follow(row, parts)) for name, parts in extras)
         extra = {name: _bounded(value) for name, value in found if value is not MISSING}
-        said = json.dumps([values, extra], ensure_ascii=False, separators=(",", ":"))
-        return CmdbMachine(line=line, values=values, extra=extra, hash=hashlib.sha256(said.encode()).hexdigest())
+        texts = _ENCODER.encode(values), _ENCODER.encode(extra)
+        return CmdbMachine(line, values, extra, *texts, hash=hashlib.sha256("\n".join(texts).encode()).hexdigest())
 
     return map_row
