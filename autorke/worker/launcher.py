@@ -77,7 +77,7 @@ class Launcher:
             log.info("launcher ready", extra={"socket": str(self.path)})
             while not self.stopping:
                 self._reap()
-                self._keep_loops()
+                self._keep_loops(server)
                 self._answer_one(server)
         for pid in self.children.values():
             os.kill(pid, signal.SIGTERM)
@@ -96,11 +96,14 @@ class Launcher:
             try:
                 order = json.loads(link.recv(4096))
                 attempt_id, token = UUID(order["attempt"]), int(order["token"])
-            except (ValueError, KeyError, TypeError, OSError):
+            except (ValueError, KeyError, TypeError, AttributeError, OSError):
                 log.warning("launcher got an order it does not understand")
                 return
-            pid = self._fork_runner(server, link, attempt_id, token)
-            link.sendall(str(pid).encode())
+            try:  # no memory for a fork, or a worker that has given up waiting: he starts the runner himself
+                pid = self._fork_runner(server, link, attempt_id, token)
+                link.sendall(str(pid).encode())
+            except OSError as error:
+                log.warning("launcher could not serve an order", extra={"error": str(error)})
 
     def _fork_runner(self, server: socket.socket, link: socket.socket, attempt_id: UUID, token: int) -> int:
         pid = os.fork()
@@ -119,16 +122,17 @@ class Launcher:
             logging.shutdown()
             os._exit(code)
 
-    def _keep_loops(self) -> None:
+    def _keep_loops(self, server: socket.socket) -> None:
         for name, loop in self.loops.items():
             if name not in self.children:
-                self.children[name] = self._fork_loop(loop)
+                self.children[name] = self._fork_loop(server, loop)
 
-    def _fork_loop(self, loop: Callable[[], None]) -> int:
+    def _fork_loop(self, server: socket.socket, loop: Callable[[], None]) -> int:
         pid = os.fork()
         if pid:
             return pid
         try:
+            server.close()  # or workers would wait on the socket of a dead launcher
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             _fresh_process()
             loop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from importlib.metadata import version
 
 from sqlalchemy import func
@@ -13,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autorke.core.db import transaction
 from autorke.core.settings import get_settings
 from autorke.flows import schedules as flow_schedules
-from autorke.worker import process
+from autorke.worker import process, rundir
 from autorke.workflow.definition import handlers
 from autorke.workflow.models import Runner
 from autorke.workflow.reconcile import Host, reconcile
@@ -52,8 +53,9 @@ def reconciler() -> None:
 
 def schedules() -> None:
     """Run whatever is due, one after another; each schedule guards itself against a second host."""
+    folder = get_settings().run_dir
     while True:
-        for name, run_due in flow_schedules.SCHEDULES.items():
+        for name, run_due in {"run directories": partial(rundir.sweep, folder), **flow_schedules.SCHEDULES}.items():
             try:
                 run_due()
             except Exception:

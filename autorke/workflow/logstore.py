@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from threading import Event as Signal
@@ -16,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -37,7 +39,6 @@ class _Open:
         self.id = new_id()
         self.stream = Stream(secrets)
         self.pending = bytearray()
-        self.stored = False
         self.seq = 0
         self.offset = 0
         self.digest = hashlib.sha256()
@@ -51,6 +52,7 @@ class LogWriter:
         self._attempt_id = attempt_id
         self._secrets = secrets
         self._streams: dict[str | None, _Open] = {}
+        self._batch: dict[str | None, bytes] = {}  # taken from the streams, not yet known to be stored
         self._lock = Lock()
         self._flushing = Lock()
         self._stop = Signal()
@@ -63,7 +65,10 @@ class LogWriter:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join(timeout=5)
-        self.flush(final=True)
+        for wait in (0.2, 0.5, 1, 2, 5, 10, None):
+            if self.flush(final=True) or wait is None:
+                return
+            time.sleep(wait)
 
     def line(self, node_id: str | None, text: str) -> None:
         """Append one line (or several) to a node's stream, or to the attempt's own with None."""
@@ -78,49 +83,66 @@ class LogWriter:
         while not self._stop.wait(FLUSH_SECONDS):
             self.flush()
 
-    def flush(self, *, final: bool = False) -> None:
-        """Store what is pending. A failing database is tried again at the next turn."""
+    def flush(self, *, final: bool = False) -> bool:
+        """Store what is pending, and with `final` close the streams. False: the database is to be tried again."""
         with self._flushing:
             try:
-                self._store(final)
+                if self._batch:
+                    self._store()
+                self._take(final)
+                if self._batch:
+                    self._store()
+                if final:
+                    self._close()
             except SQLAlchemyError as error:
                 log.warning("log lines wait for the database", extra={"error": type(error).__name__})
+                return False
+        return True
 
-    def _store(self, final: bool) -> None:
+    def _take(self, final: bool) -> None:
         with self._lock:
-            if final:
-                for target in self._streams.values():
+            for node, target in self._streams.items():
+                if final:
                     target.pending += target.stream.flush().encode("utf-8", "replace")
-            batch = {node: bytes(t.pending) for node, t in self._streams.items() if t.pending or final}
-        if not batch:
-            return
+                if target.pending:
+                    self._batch[node] = bytes(target.pending)
+                    target.pending.clear()
+
+    def _store(self) -> None:
+        """Store exactly this batch once: a lost answer to a COMMIT is repeated with the same rows."""
         with transaction() as session:
-            for node, data in batch.items():
-                self._append(session, node, data, final)
-        with self._lock:
-            for node, data in batch.items():
-                target = self._streams[node]
-                del target.pending[: len(data)]
-                target.stored = True
-                target.seq += -(-len(data) // CHUNK)
-                target.offset += len(data)
-                target.digest.update(data)
+            for node, data in self._batch.items():
+                self._append(session, node, data)
+        for node, data in self._batch.items():
+            target = self._streams[node]
+            target.seq += -(-len(data) // CHUNK)
+            target.offset += len(data)
+            target.digest.update(data)
+        self._batch = {}
         events.publish(f"ticket:{self._ticket_id}", "log")
 
-    def _append(self, session: Session, node: str | None, data: bytes, final: bool) -> None:
+    def _append(self, session: Session, node: str | None, data: bytes) -> None:
         target = self._streams[node]
-        if not target.stored:
-            session.add(LogStream(id=target.id, attempt_id=self._attempt_id, node_id=node, bytes=0))
-            session.flush()
-        for i, start in enumerate(range(0, len(data), CHUNK)):
-            part = data[start : start + CHUNK]
-            session.add(LogChunk(stream_id=target.id, seq=target.seq + i, byte_off=target.offset + start, data=part))
-        values: dict[str, Any] = {"bytes": target.offset + len(data)}
-        if final:
-            digest = target.digest.copy()
-            digest.update(data)
-            values |= {"closed_at": func.clock_timestamp(), "sha256": digest.hexdigest()}
-        session.execute(update(LogStream).where(LogStream.id == target.id).values(**values))
+        new = insert(LogStream).values(id=target.id, attempt_id=self._attempt_id, node_id=node, bytes=0)
+        session.execute(new.on_conflict_do_nothing())
+        chunks = [
+            {
+                "stream_id": target.id,
+                "seq": target.seq + i,
+                "byte_off": target.offset + start,
+                "data": data[start : start + CHUNK],
+            }
+            for i, start in enumerate(range(0, len(data), CHUNK))
+        ]
+        session.execute(insert(LogChunk).on_conflict_do_nothing(), chunks)
+        total = target.offset + len(data)
+        session.execute(update(LogStream).where(LogStream.id == target.id).values(bytes=total))
+
+    def _close(self) -> None:
+        with transaction() as session:
+            for target in list(self._streams.values()):
+                values = {"closed_at": func.clock_timestamp(), "sha256": target.digest.hexdigest()}
+                session.execute(update(LogStream).where(LogStream.id == target.id).values(**values))
 
 
 def streams_of(session: Session, ticket_id: UUID) -> Sequence[Any]:
