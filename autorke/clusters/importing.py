@@ -102,6 +102,26 @@ def import_cluster(session: Session, *, actor: Actor, name: str, files: Files, f
     _refuse_known(session, name, checked.state.ca_fingerprint)
     nodes.refuse_taken(session, checked.config.nodes)
     machines = link_machines(session, checked.config.nodes)
+    cluster = _new_cluster(session, name, checked, actor, fields)
+    _first_revisions(session, cluster, files, checked, actor)
+    joined = [NewNode(node, machines.get(node.address)) for node in checked.config.nodes]
+    nodes.add(session, cluster, joined, config_number=1, ticket_id=None)
+    conflicts.refresh(session, [machine.id for machine in machines.values()])
+    audit.record(
+        session,
+        actor,
+        action="cluster.import",
+        object_type="cluster",
+        object_id=cluster.id,
+        name=name,
+        nodes=len(joined),
+        machines=len(machines),
+    )
+    return cluster
+
+
+def _new_cluster(session: Session, name: str, checked: Checked, actor: Actor, fields: Mapping[str, Any]) -> Cluster:
+    """The cluster's row, with its kubeconfig sealed as a credential of its own."""
     credential = credentials.create(
         session,
         actor=actor,
@@ -124,20 +144,6 @@ def import_cluster(session: Session, *, actor: Actor, name: str, files: Files, f
     )
     session.add(cluster)
     session.flush()
-    _first_revisions(session, cluster, files, checked, actor)
-    joined = [NewNode(node, machines.get(node.address)) for node in checked.config.nodes]
-    nodes.add(session, cluster, joined, config_number=1, ticket_id=None)
-    conflicts.refresh(session, [machine.id for machine in machines.values()])
-    audit.record(
-        session,
-        actor,
-        action="cluster.import",
-        object_type="cluster",
-        object_id=cluster.id,
-        name=name,
-        nodes=len(joined),
-        machines=len(machines),
-    )
     return cluster
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,6 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from autorke.cmdb import service, sync
-from autorke.cmdb.errors import SyncRunning
 from autorke.cmdb.models import CmdbRun, CmdbSource
 from autorke.core import db
 from autorke.core.ids import new_id
@@ -334,66 +332,6 @@ def test_a_machine_of_another_source_is_left_alone(source_id: UUID) -> None:
         other = service.create_source(session, config=config(), fields={"name": "other"}).id
     run = _sync(other, Cmdb([row(1, rack="OTHER"), row(2)]))
     assert (run.created, run.refused, run.refusals[0]["reason"]) == (1, 1, "belongs to another CMDB source")
-
-
-def test_one_sync_at_a_time(source_id: UUID) -> None:
-    entered, leave = threading.Event(), threading.Event()
-    cmdb = Cmdb([row(1)])
-
-    def slow(page: int) -> None:
-        entered.set()
-        leave.wait(30)
-
-    cmdb.spoil = slow
-    thread = threading.Thread(target=_sync, args=(source_id, cmdb))
-    thread.start()
-    assert entered.wait(30)
-    try:
-        with pytest.raises(SyncRunning):
-            sync.run_sync(source_id, transport=cmdb.transport())
-    finally:
-        leave.set()
-        thread.join(30)
-    assert len(_machines()) == 1
-
-
-def test_no_transaction_is_open_while_the_cmdb_is_asked(source_id: UUID) -> None:
-    cmdb, states = Cmdb([row(1)]), []
-
-    def look(page: int) -> None:
-        query = "select state from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-        with db.get_engine().connect() as connection:
-            states.extend(connection.execute(text(query)).scalars())
-
-    cmdb.spoil = look
-    _sync(source_id, cmdb)
-    assert states
-    assert not [state for state in states if state != "idle"]
-
-
-def test_due_by_the_clock_or_on_demand_and_offered_once(source_id: UUID) -> None:
-    with db.transaction() as session:
-        assert sync.due_sources(session) == [source_id]
-        assert sync.due_sources(session) == []
-    with db.transaction() as session:
-        asked = service.request_sync(session, source_id, by="wei")
-        assert service.request_sync(session, source_id, by="li").id == asked.id
-    _sync(source_id, Cmdb([row(1)]))
-    with db.transaction() as session:
-        assert sync.due_sources(session) == [], "the interval has just begun"
-        service.request_sync(session, source_id, by="wei")
-        assert sync.due_sources(session) == [source_id]
-        session.execute(text("update cmdb_source set enabled = false, next_due_at = now()"))
-        assert sync.due_sources(session) == []
-
-
-def test_a_run_whose_process_died_is_closed_as_lost(source_id: UUID) -> None:
-    with db.transaction() as session:
-        dead = CmdbRun(source_id=source_id, requested_by="timer", outcome="running")
-        session.add(dead)
-    assert _sync(source_id, Cmdb([row(1)])).outcome == "ok"
-    with db.transaction() as session:
-        assert service.get_run(session, dead.id).outcome == "lost"
 
 
 def test_host_keys_come_from_the_cmdb_only_when_mapped_and_never_replace_one(source_id: UUID) -> None:
