@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import Select, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from autorke.core.db import Base, db_now, transaction
@@ -140,7 +141,7 @@ def _counts(session: Session, step_ids: Sequence[UUID]) -> dict[UUID, dict[str, 
     """Nodes of each step by their newest state."""
     newest = (
         select(NodeResult.step_id, NodeResult.node_id, NodeResult.state)
-        .distinct(NodeResult.step_id, NodeResult.node_id)
+        .ext(distinct_on(NodeResult.step_id, NodeResult.node_id))
         .join(Attempt, Attempt.id == NodeResult.attempt_id)
         .where(NodeResult.step_id.in_(step_ids))
         .order_by(NodeResult.step_id, NodeResult.node_id, Attempt.n.desc())

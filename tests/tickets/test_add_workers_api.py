@@ -1,0 +1,198 @@
+"""An add_workers ticket over the API, up to its first gate: what is refused, what is frozen, who may see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from autorke.core.db import transaction
+from autorke.machines import service as machines
+from autorke.workflow.models import LockRequest, ResourceLock, StepRow, Ticket
+from tests.api import V1, Api, counted
+from tests.clusters import make
+
+PROBLEM = "application/problem+json"
+
+
+@dataclass
+class Scene:
+    """Cluster prod-a (nodes 127.0.0.11, .21, .22), three free machines, and people."""
+
+    api: Api
+    cluster_id: str
+    machines: dict[str, str]
+    requester: TestClient
+
+    def request(self, *names: str, **more: Any) -> dict[str, Any]:
+        wanted = [{"machine_id": self.machines[name]} for name in names]
+        return {"cluster_id": self.cluster_id, "machines": wanted, **more}
+
+    def submit(self, request: dict[str, Any], client: TestClient | None = None, **headers: str) -> Any:
+        body = {"flow": "add_workers", "request": request}
+        return (client or self.requester).post(f"{V1}/tickets", json=body, headers=headers)
+
+    def rows(self) -> tuple[int, ...]:
+        """Sizes of the tables that a submit writes."""
+        with transaction() as session:
+            tables = (Ticket, StepRow, LockRequest, ResourceLock)
+            return tuple(session.execute(select(func.count()).select_from(table)).scalar_one() for table in tables)
+
+
+@pytest.fixture
+def scene(api: Api) -> Scene:
+    admin = api.caller("admin")
+    files = make.files()
+    body = {
+        "name": "prod-a",
+        "cluster_yml": files.cluster_yml,
+        "rkestate": files.rkestate,
+        "kubeconfig": files.kubeconfig,
+    }
+    cluster = admin.post(f"{V1}/clusters", json=body)
+    assert cluster.status_code == 201, cluster.text
+    ids = {}
+    for number, name in enumerate(("f1", "f2", "f3"), start=41):
+        made = admin.post(f"{V1}/machines", json={"hostname": name, "address": f"10.9.0.{number}", "sn": f"S{number}"})
+        assert made.status_code == 201, made.text
+        ids[name] = made.json()["id"]
+    return Scene(api, cluster.json()["id"], ids, api.caller("requester"))
+
+
+def test_a_ticket_shows_all_seven_steps_before_anything_runs(scene: Scene) -> None:
+    answer = scene.submit(scene.request("f1", "f2", labels={"pool": "blue"}))
+    assert answer.status_code == 201, answer.text
+    ticket = answer.json()
+    keys = ["configure", "validate", "initialise", "join", "network_order", "ippool", "network_labels"]
+    assert [step["key"] for step in ticket["steps"]] == keys
+    assert [step["state"] for step in ticket["steps"]] == [
+        "PLANNING",
+        "PENDING",
+        "PENDING",
+        "PENDING",
+        *["SKIPPED"] * 3,
+    ]
+    assert "no flat network" in ticket["steps"][4]["skip_reason"]["en"]
+    assert all(step["pre_gate"] and step["post_gate"] for step in ticket["steps"][:4])
+    nodes = scene.requester.get(f"{V1}/tickets/{ticket['id']}/nodes").json()
+    assert [node["data"]["labels"] for node in nodes] == [{"pool": "blue"}] * 2
+
+
+@pytest.mark.parametrize("role", ["controlplane", "etcd", "worker,etcd", ""])
+def test_outage_a_worker_was_added_with_another_role(scene: Scene, role: str) -> None:
+    """Design §1: a worker flow never gives another role than worker."""
+    before = scene.rows()
+    answer = scene.submit(scene.request("f1", role=role))
+    assert answer.status_code == 422
+    assert answer.json()["field"] == "request.role"
+    assert scene.rows() == before
+
+
+def test_outage_a_serving_node_was_taken_because_a_list_was_stale(scene: Scene) -> None:
+    """Design §1: a machine that serves, is reserved, or is unknown cannot be named; nothing is reserved instead."""
+    assert scene.submit(scene.request("f1")).status_code == 201
+    answer = scene.submit(scene.request("f1", "f2"))
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "machines-unavailable"
+    assert "f1" in answer.json()["detail"]
+    with transaction() as session:
+        assert machines.get(session, UUID(scene.machines["f2"])).state == "free"
+
+
+def test_outage_a_machine_of_cluster_a_was_added_to_cluster_b(scene: Scene) -> None:
+    """Design §1: a host name or address that serves anywhere is refused at submit, naming where it serves."""
+    request = scene.request("f1")
+    request["machines"][0]["hostname"] = "w1"
+    answer = scene.submit(request)
+    assert answer.status_code == 409
+    assert "w1 127.0.0.21 (prod-a)" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"machines": []}, "request.machines"),
+        ({"surprise": 1}, "request.surprise"),
+        ({"labels": ["a"]}, "request.labels"),
+        ({"batches": {"size": 0}}, "request.batches.size"),
+        ({"batches": {"size": "many"}}, "request.batches.size"),
+        ({"taints": [{"key": "a", "effect": "Never"}]}, "request.taints.0.effect"),
+        ({"cluster_id": "x"}, "request.cluster_id"),
+    ],
+)
+def test_a_malformed_form_is_refused_at_its_field(scene: Scene, change: dict[str, Any], field: str) -> None:
+    before = scene.rows()
+    answer = scene.submit({**scene.request("f1"), **change})
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert answer.headers["content-type"].startswith(PROBLEM)
+    assert answer.json()["cause"]["zh"]
+    assert scene.rows() == before
+
+
+@pytest.mark.parametrize("name", ["$(reboot)", "a b", "a\nb", "a'b", 'a"b', "ünïcode", "A" * 300, "-a", "a_b"])
+def test_hostile_host_names_are_refused(scene: Scene, name: str) -> None:
+    request = scene.request("f1")
+    request["machines"][0]["hostname"] = name
+    answer = scene.submit(request)
+    assert answer.status_code == 422
+    assert answer.json()["field"] == "request.machines.0.hostname"
+
+
+def test_the_same_idempotency_key_makes_one_ticket(scene: Scene) -> None:
+    key = {"Idempotency-Key": "wizard-1"}
+    first, again = scene.submit(scene.request("f1"), **key), scene.submit(scene.request("f1"), **key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json()["id"] == again.json()["id"]
+    other = scene.submit(scene.request("f2"), **key)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency-conflict")
+
+
+def test_a_second_ticket_on_the_cluster_waits_and_says_for_what(scene: Scene) -> None:
+    first, second = scene.submit(scene.request("f1")).json(), scene.submit(scene.request("f2")).json()
+    assert second["state"] == "QUEUED"
+    assert [(w["kind"], w["ticket_number"], w["holds"]) for w in second["waiting_for"]] == [
+        ("cluster", first["number"], True)
+    ]
+
+
+def test_a_flat_network_cluster_is_refused_with_a_reason(scene: Scene) -> None:
+    admin = scene.api.caller("admin")
+    version = admin.get(f"{V1}/clusters/{scene.cluster_id}").json()["version"]
+    changed = admin.patch(f"{V1}/clusters/{scene.cluster_id}", json={"version": version, "flat_network": True})
+    assert changed.status_code == 200, changed.text
+    answer = scene.submit(scene.request("f1"))
+    assert (answer.status_code, answer.json()["code"]) == (422, "flat-network-not-managed")
+
+
+def test_somebody_of_another_cluster_sees_nothing(scene: Scene) -> None:
+    ticket = scene.submit(scene.request("f1")).json()
+    other = scene.api.caller("approver", cluster_id=scene.api.cluster("south"))
+    for path in ("", "/nodes", "/events", "/logs", "/plans/join", "/stream"):
+        assert other.get(f"{V1}/tickets/{ticket['id']}{path}").status_code == 404, path
+    assert other.get(f"{V1}/tickets").json()["items"] == []
+    assert other.post(f"{V1}/tickets/{ticket['id']}/cancel", json={"reason": "x"}).status_code in (403, 404)
+
+
+def test_a_requester_on_another_cluster_may_not_open_tickets_here(scene: Scene) -> None:
+    before = scene.rows()
+    other = scene.api.caller("requester", cluster_id=scene.api.cluster("south"))
+    assert scene.submit(scene.request("f1"), other).status_code == 403
+    assert scene.rows() == before
+
+
+def test_cancelling_gives_the_machines_back(scene: Scene) -> None:
+    ticket = scene.submit(scene.request("f1")).json()
+    ended = scene.requester.post(f"{V1}/tickets/{ticket['id']}/cancel", json={"reason": "wrong list"}).json()
+    assert ended["state"] == "CANCELLED"
+    assert scene.submit(scene.request("f1")).status_code == 201
+
+
+def test_reading_a_ticket_costs_a_bounded_number_of_statements(scene: Scene, engine: Any) -> None:
+    ticket = scene.submit(scene.request("f1", "f2", "f3")).json()
+    with counted(engine) as seen:
+        scene.requester.get(f"{V1}/tickets/{ticket['id']}")
+    assert len(seen) <= 14, "\n".join(seen)
