@@ -22,7 +22,15 @@ from autorke.embedded import throwaway
 from tests import debian
 from tests.databases import Template, text
 
-ON_DEBIAN_TOO = ("tests.test_migrations",)
+ON_DEBIAN_TOO = (
+    "tests.test_migrations",
+    "tests.workflow.test_flow",
+    "tests.workflow.test_gates",
+    "tests.workflow.test_logstore",
+    "tests.machines.test_service",
+    "tests.machines.test_search",
+    "tests.cmdb.test_sync",
+)
 """Modules whose tests run twice: on the embedded servers, and on Debian's PostgreSQL 15 and Redis (marker pg15)."""
 SERVERS = ("embedded", pytest.param("debian", marks=pytest.mark.pg15))
 

@@ -46,6 +46,12 @@ class Child:
     due: float | None = None
     """When to start it again (monotonic), while it is down."""
 
+    def put_off(self, now: float) -> float:
+        """Plan the next start; returns the seconds until then."""
+        pause, self.pause = self.pause, min(self.pause * 2, LONGEST_PAUSE)
+        self.due = now + pause
+        return pause
+
 
 @dataclass
 class Supervisor:
@@ -71,19 +77,18 @@ class Supervisor:
                 self._look_after(child, time.monotonic())
 
     def _look_after(self, child: Child, now: float) -> None:
-        if child.due is not None:
-            if now >= child.due:
+        name = f"  {child.service.name:<9}"
+        if child.due is not None and now >= child.due:
+            try:
                 child.process, child.started, child.due = spawn(child.service), now, None
-                say(f"  {child.service.name:<9} started again")
-        elif child.process.poll() is not None:
+                say(f"{name} started again")
+            except OSError as error:  # no memory, no process, no disk: perhaps later
+                say(f"{name} could not be started, again in {child.put_off(now):g} s: {error}")
+        elif child.due is None and child.process.poll() is not None:
             end_group(child.process)
             child.pause = FIRST_PAUSE if now - child.started > STEADY else child.pause
-            child.due = now + child.pause
-            say(
-                f"  {child.service.name:<9} ended ({child.process.returncode}), again in {child.pause:g} s: "
-                f"{last_line(child.service.log)}"
-            )
-            child.pause = min(child.pause * 2, LONGEST_PAUSE)
+            code, words = child.process.returncode, last_line(child.service.log)
+            say(f"{name} ended ({code}), again in {child.put_off(now):g} s: {words}")
 
     def stop(self) -> None:
         """The product first, at once; then the databases under it."""
