@@ -1,8 +1,18 @@
 """Scripted faults: what goes wrong, where, and how often.
 
-A place is a colon path that grows more precise to the right: `connect`, `exec`, `docker:create:kubelet`,
-`kube:PUT:nodes`, `cmdb`. A fault at `docker` strikes everything below it; each part may be a glob. `Fault`
-says what each kind does.
+A place is a colon path that grows more precise to the right; a fault at `docker` strikes everything below it, and each
+part may be a glob. `Fault` says what each kind does.
+
+| place | struck is |
+| --- | --- |
+| `connect`, `banner`, `auth` | the way into a machine, step by step |
+| `exec:<command>`, `ansible:<module>` | a command; a module of Ansible (fail, die) |
+| `streamlocal`, `tcp:<port>` | opening docker.sock; opening a TCP port through the machine |
+| `docker:<operation>:<container or image>` | a call of the Engine API; `docker:pull-stream:<image>` a pull under way |
+| `container:<name>`, `health:<service>` | a program as it starts (fail: it exits so); its health port |
+| `node:register`, `node:ready` | the node's way into its cluster |
+| `kube:<VERB>:<resource>:<name>`, `kube-port:<port>` | a call of the Kubernetes API; its port (host: the cluster) |
+| `cmdb`, `vcalico:<METHOD>`, `oidc:<path>` | the systems outside (host: their name) |
 """
 
 from __future__ import annotations

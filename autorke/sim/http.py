@@ -86,7 +86,8 @@ async def serve(reader: Reader, writer: Writer, handler: Handler) -> None:
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
                 return
             connection.start_next_cycle()
-    except Cut:
+    except (Cut, asyncio.CancelledError):
+        # cancelled only when the loop ends; asyncio's streams of Python 3.11 would log that as an error
         _abort(writer)
     except (h11.RemoteProtocolError, h11.LocalProtocolError, ConnectionError):
         return

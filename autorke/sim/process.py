@@ -122,9 +122,9 @@ class SimHandle:
 
 
 def start(fleet: str | Path, state_dir: Path, *, timeout: float = 60.0) -> SimHandle:
-    """Start a preset (by name) or a fleet file, and wait until it answers. It dies with the calling thread's process.
+    """Start a preset (by name) or a fleet file, and wait until it answers. Raises SimFailed.
 
-    Raises SimFailed.
+    It ends when the thread that calls this ends (the kernel ties the death signal to the thread), so nothing is left.
     """
     chosen = ["--fleet", str(fleet)] if isinstance(fleet, Path) else ["--preset", fleet]
     state_dir.mkdir(parents=True, exist_ok=True)

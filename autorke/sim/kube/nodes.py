@@ -48,20 +48,24 @@ def node(name: str, address: str, facts: Facts, kubelet: str, image: str) -> dic
             "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
             "conditions": conditions(ready=False, why="KubeletNotReady", said=NO_NETWORK),
-            "nodeInfo": {
-                "machineID": facts.machine_id,
-                "systemUUID": facts.product_uuid,
-                "bootID": facts.machine_id[::-1],
-                "kernelVersion": facts.kernel,
-                "osImage": facts.os.pretty_name,
-                "containerRuntimeVersion": f"docker://{facts.docker.version}",
-                "kubeletVersion": kubelet,
-                "kubeProxyVersion": kubelet,
-                "operatingSystem": "linux",
-                "architecture": "amd64",
-            },
+            "nodeInfo": _info(facts, kubelet),
             "images": [{"names": [image], "sizeBytes": 2_000_000_000}],
         },
+    }
+
+
+def _info(facts: Facts, kubelet: str) -> dict[str, str]:
+    return {
+        "machineID": facts.machine_id,
+        "systemUUID": facts.product_uuid,
+        "bootID": facts.machine_id[::-1],
+        "kernelVersion": facts.kernel,
+        "osImage": facts.os.pretty_name,
+        "containerRuntimeVersion": f"docker://{facts.docker.version}",
+        "kubeletVersion": kubelet,
+        "kubeProxyVersion": kubelet,
+        "operatingSystem": "linux",
+        "architecture": "amd64",
     }
 
 
