@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 
@@ -54,8 +55,10 @@ def reconciler() -> None:
 def schedules() -> None:
     """Run whatever is due, one after another; each schedule guards itself against a second host."""
     folder = get_settings().run_dir
+    due: dict[str, Callable[[], object]] = {"run directories": partial(rundir.sweep, folder)}
+    due.update(flow_schedules.SCHEDULES)
     while True:
-        for name, run_due in {"run directories": partial(rundir.sweep, folder), **flow_schedules.SCHEDULES}.items():
+        for name, run_due in due.items():
             try:
                 run_due()
             except Exception:
