@@ -79,7 +79,13 @@ class Site:
         return Person(self, self.api.token(user_id), self.home / name, user_id)
 
     def run(self, *words: str, text: str = "", lang: str = "en_US.UTF-8", home: Path, **environment: str) -> Result:
-        variables = {"XDG_CONFIG_HOME": str(home), "LC_ALL": lang, "AUTORKE_URL": "", "AUTORKE_TOKEN": "", **environment}
+        variables = {
+            "XDG_CONFIG_HOME": str(home),
+            "LC_ALL": lang,
+            "AUTORKE_URL": "",
+            "AUTORKE_TOKEN": "",
+            **environment,
+        }
         return RUNNER.invoke(cli, list(words), input=text, env=variables)
 
     def toy(self, requester: Person, key: str | None = None, **request: Any) -> UUID:

@@ -145,7 +145,9 @@ def test_tokens_are_made_with_the_password_and_revoked(site: Site, requester: Pe
     again = requester.run(*words, text=PASSWORD + "\n")
     assert again.exit_code == 5
     assert "already have a token named ci" in again.stderr
-    unknown = requester.run("token", "create", "x", "--scope", "fly", "--password-stdin", "--json", text=PASSWORD + "\n")
+    unknown = requester.run(
+        "token", "create", "x", "--scope", "fly", "--password-stdin", "--json", text=PASSWORD + "\n"
+    )
     assert unknown.exit_code == 1
     assert json.loads(unknown.stderr)["field"].startswith("scopes")
     assert requester.ok("token", "revoke", "ci").exit_code == 0
