@@ -53,7 +53,7 @@ def storable(value: Any) -> Any:
     if isinstance(value, float) and not isfinite(value):
         return repr(value)
     if isinstance(value, dict):
-        return {storable(key): storable(item) for key, item in value.items()}
+        return {storable(key if isinstance(key, str) else json.dumps(key)): storable(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
         return [storable(item) for item in value]
     return value

@@ -161,7 +161,7 @@ def _plan(held: Claim, loaded: Loaded, ctx: Context) -> None:
 
 def _clean(ctx: Context, value: Any) -> Any:
     """Fit to be stored and shown: without secrets, and without what JSON in Postgres does not take."""
-    return storable(ctx.secrets.mask_json(value))
+    return ctx.secrets.mask_json(storable(value))
 
 
 def _probe(held: Claim, loaded: Loaded, ctx: Context) -> None:

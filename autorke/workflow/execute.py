@@ -67,9 +67,9 @@ def guarded(run: Callable[[], Outcome], ctx: Context, node: Node | None = None) 
 def _masked(ctx: Context, outcome: Outcome) -> Outcome:
     return Outcome(
         outcome.state,
-        storable(ctx.secrets.mask(outcome.summary)),
-        storable(ctx.secrets.mask_json(outcome.evidence)),
-        storable(ctx.secrets.mask_json(outcome.error)),
+        ctx.secrets.mask(storable(outcome.summary)),
+        ctx.secrets.mask_json(storable(outcome.evidence)),
+        ctx.secrets.mask_json(storable(outcome.error)),
     )
 
 
