@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +15,7 @@ from autorke.worker import process
 
 PREFIX = "autorke-"
 OWNER = "attempt"  # names the attempt; locked for as long as its runner lives
-BEING_MADE = 60  # seconds that a directory without an owner is left alone
+OURS = re.compile(re.escape(PREFIX) + "[0-9a-f]{12}")
 
 
 @contextmanager
@@ -37,6 +37,8 @@ def sweep(parent: Path) -> int:
     """Remove directories whose runner and tools are gone: they may hold keys. Returns how many were removed."""
     removed = 0
     for path in parent.glob(f"{PREFIX}*"):
+        if not OURS.fullmatch(path.name):  # other parts of the product keep things there too
+            continue
         try:
             left_behind = path.lstat().st_uid == os.geteuid() and path.is_dir() and _abandoned(path)
         except FileNotFoundError:  # its runner has just ended
@@ -48,11 +50,10 @@ def sweep(parent: Path) -> int:
 
 
 def _abandoned(path: Path) -> bool:
-    young = time.time() - path.lstat().st_mtime < BEING_MADE
     try:
         owner = os.open(path / OWNER, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return not young
+    except FileNotFoundError:  # being made at this moment, or not ours
+        return False
     try:
         fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
         attempt = os.read(owner, 100).decode()
@@ -60,4 +61,4 @@ def _abandoned(path: Path) -> bool:
         return False
     finally:
         os.close(owner)
-    return not process.tools_of(attempt) if attempt else not young
+    return bool(attempt) and not process.tools_of(attempt)
