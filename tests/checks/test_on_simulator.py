@@ -61,7 +61,7 @@ def test_healthy_machines_pass_and_no_machine_of_the_cluster_is_changed(
     for name in names:
         seen = sim.counters(name)
         assert seen.get("docker_events", 0) == 0
-        assert seen.get("docker_writes", 0) == 0
+        assert seen.get("docker_changes", 0) == 0
     assert sim.counters("alpha-w001") == {}
     assert sim.counters("beta-w001") == {}
     assert sim.counters("alpha-m001").get("execs", 0) == 0

@@ -16,8 +16,6 @@ from autorke.drivers.rkefiles.errors import ChangePending
 from autorke.drivers.rkefiles.merge import compact_text
 from autorke.drivers.rkefiles.rkestate import check_settled
 
-RKE_FILLS_IN = frozenset({"upgradeStrategy"})
-"""rke itself adds a default drain input to the current state only (seen in the recorded state files)."""
 NODE_BYTES = 600
 """What one worker adds to both halves of the state."""
 
@@ -223,8 +221,7 @@ def check_state_settled(facts: ClusterFacts, workers: Sequence[NewWorker], _cont
     try:
         check_settled(facts.state)
     except ChangePending as error:
-        if set(str(error.values["fields"]).split(", ")) - RKE_FILLS_IN:
-            return _of_error(error)
+        return _of_error(error)
     return fine("上一次 rke 运行已完成", "the last rke run was finished")
 
 

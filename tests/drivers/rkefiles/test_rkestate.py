@@ -159,6 +159,22 @@ def test_changed_hostname_or_role_is_noticed(good: RkeState) -> None:
             check_belongs(good, read_cluster_yml(text("cluster.yml").replace(old, new)))
 
 
+@pytest.mark.parametrize("name", ["cluster.rkestate", "other-ca.rkestate"])
+def test_recorded_states_of_finished_runs_are_settled(name: str) -> None:
+    """Stock rke adds `nodeDrainInput` and a checksum to the current state only; neither is a pending change."""
+    finished = read_state(text(name))
+    desired, current = finished.desired_config, finished.current_config
+    assert "nodeDrainInput" not in desired["upgradeStrategy"]
+    assert "nodeDrainInput" in current["upgradeStrategy"]
+    check_settled(finished)
+
+
+def test_recorded_state_of_a_broken_run_is_pending_in_its_nodes_alone() -> None:
+    with pytest.raises(ChangePending) as caught:
+        check_settled(read_state(text("phantom-node.rkestate")))
+    assert caught.value.values["fields"] == "nodes"
+
+
 def test_unfinished_earlier_run_is_noticed(good: RkeState) -> None:
     document = deepcopy(dict(good.document))
     document["desiredState"]["rkeConfig"]["services"]["kubelet"]["extraArgs"] = {"max-pods": "9"}
