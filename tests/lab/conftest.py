@@ -8,13 +8,23 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from autorke.drivers.base import SshTarget
 
 LAB = Path(__file__).resolve().parents[2] / "deploy" / "lab"
 STATE = Path(os.environ.get("AUTORKE_LAB_DIR", "/var/tmp/autorke-lab"))
 SECONDS_TO_BUILD = 3600
 """`up` with an empty cache compiles Kubernetes; with a warm one it takes under two minutes."""
+
+CONTROL_PLANE_CONTAINERS = {
+    "etcd", "etcd-rolling-snapshots", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
+    "service-sidekick", "kubelet", "kube-proxy",
+}  # fmt: skip
+WORKER_CONTAINERS = {"nginx-proxy", "service-sidekick", "kubelet", "kube-proxy"}
+RKE_CONTAINERS = CONTROL_PLANE_CONTAINERS | WORKER_CONTAINERS
 
 sys.path.insert(0, str(LAB))  # lablib, the lab's own package, is no part of the product
 
@@ -57,6 +67,29 @@ class RunningLab:
         argv += [f"{machine.user}@{machine.address}", command]
         return subprocess.run(argv, capture_output=True, text=True, timeout=60)
 
+    def target(self, name: str) -> SshTarget:
+        """A machine as the product's drivers take it."""
+        machine = self.machines[name]
+        return SshTarget(
+            name=name,
+            address=machine.address,
+            port=machine.ssh_port,
+            user=machine.user,
+            host_key=machine.host_key,
+            private_key=self.ssh_key.read_text(),
+        )
+
+    def containers(self, name: str) -> dict[str, str]:
+        """Name -> id of the containers that rke keeps on a machine."""
+        lines = self.ssh(name, "docker ps --all --no-trunc --format '{{.Names}} {{.ID}}'").stdout.splitlines()
+        found = dict(line.split() for line in lines)
+        return {container: number for container, number in found.items() if container in RKE_CONTAINERS}
+
+    def node(self, name: str) -> dict[str, Any]:
+        """A Node object."""
+        found: dict[str, Any] = json.loads(self.kubernetes("get", "node", name, "-o", "json"))
+        return found
+
     def kubernetes(self, *args: str) -> str:
         """Output of one kubectl call as the cluster's administrator."""
         argv = [str(self.kubectl), "--kubeconfig", str(self.kubeconfig), *args]
@@ -74,7 +107,7 @@ class RunningLab:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that use the lab are marked so, and may take the time that bringing it up needs."""
     for item in items:
-        if "lab" in getattr(item, "fixturenames", ()):
+        if "lab" in getattr(item, "fixturenames", ()):  # also through another fixture
             item.add_marker(pytest.mark.lab)
             item.add_marker(pytest.mark.timeout(SECONDS_TO_BUILD))
 
@@ -87,6 +120,36 @@ def lab() -> RunningLab:
     if subprocess.run([LAB / "lab.sh", "status"], capture_output=True, timeout=60).returncode:
         subprocess.run([LAB / "lab.sh", "up"], check=True, timeout=SECONDS_TO_BUILD)
     return _read()
+
+
+class _Freshness:
+    """Whether the free machines and the cluster files may be other than `reset` makes them; at first nobody knows."""
+
+    changed = True
+
+    def restore(self, lab: RunningLab) -> None:
+        if self.changed:
+            lab.command("reset")
+        self.changed = False
+
+
+@pytest.fixture(scope="session")
+def freshness() -> _Freshness:
+    return _Freshness()
+
+
+@pytest.fixture
+def untouched_lab(lab: RunningLab, freshness: _Freshness) -> RunningLab:
+    """The lab with m3 and m4 free and fresh, for tests that only read."""
+    freshness.restore(lab)
+    return lab
+
+
+@pytest.fixture
+def fresh_lab(untouched_lab: RunningLab, freshness: _Freshness) -> RunningLab:
+    """The same, for tests that change machines or the cluster: the next one gets it put back."""
+    freshness.changed = True
+    return untouched_lab
 
 
 def _read() -> RunningLab:

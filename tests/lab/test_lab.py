@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.lab.conftest import RunningLab
+from tests.lab.conftest import CONTROL_PLANE_CONTAINERS, WORKER_CONTAINERS, RunningLab
 
 NAMES = ["m1", "m2", "m3", "m4"]
 KUBERNETES_PATHS = ["/etc/kubernetes", "/etc/cni/net.d", "/opt/cni/bin", "/var/lib/kubelet", "/var/lib/etcd"]
-CONTROL_PLANE_CONTAINERS = {
-    "etcd", "etcd-rolling-snapshots", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
-    "service-sidekick", "kubelet", "kube-proxy",
-}  # fmt: skip
-WORKER_CONTAINERS = {"nginx-proxy", "service-sidekick", "kubelet", "kube-proxy"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -66,14 +60,10 @@ def test_cluster_machines_run_the_containers_of_rke(lab: RunningLab, name: str, 
     assert {container for container in containers if not container.startswith("k8s_")} >= expected
 
 
-def test_machines_outside_the_cluster_carry_nothing_of_kubernetes(lab: RunningLab) -> None:
-    members = lab.kubernetes("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").split()
-    free = sorted(set(NAMES) - set(members))
-    if not free:
-        pytest.skip("every machine is in the cluster: 'lab.sh reset' frees m3 and m4")
-    for name in free:
-        assert lab.ssh(name, "docker ps --all --quiet").stdout == ""
-        assert lab.ssh(name, f"ls --directory {' '.join(KUBERNETES_PATHS)}").stdout == ""
+def test_free_machines_carry_nothing_of_kubernetes(untouched_lab: RunningLab) -> None:
+    for name in ("m3", "m4"):
+        assert untouched_lab.ssh(name, "docker ps --all --quiet").stdout == ""
+        assert untouched_lab.ssh(name, f"ls --directory {' '.join(KUBERNETES_PATHS)}").stdout == ""
 
 
 def test_the_three_files_and_the_copy_in_the_cluster_agree(lab: RunningLab) -> None:
@@ -100,27 +90,3 @@ def test_pods_of_the_cluster_run_and_can_be_entered(lab: RunningLab) -> None:
     pods = json.loads(lab.kubernetes("-n", "kube-system", "get", "pods", "-o", "json"))["items"]
     pod = next(pod["metadata"]["name"] for pod in pods if pod["spec"]["nodeName"] == "m2")
     assert lab.kubernetes("-n", "kube-system", "exec", pod, "--", "hostname").strip() == "m2"
-
-
-def test_a_stock_rke_up_without_change_replaces_no_container(lab: RunningLab) -> None:
-    if lab.rke_binary is None:
-        pytest.skip("NO STOCK RKE: parity with rke was not proved; set AUTORKE_RKE_BINARY or put rke on PATH")
-    if lab.created_by != "rke":
-        pytest.skip("NO STOCK RKE when the lab came up: 'lab.sh down' and 'up' make the cluster with rke")
-    before = {name: _long_lived(lab, name) for name in ("m1", "m2")}
-    argv = [lab.rke_binary, "up", "--config", lab.cluster_yml.name]
-    done = subprocess.run(argv, cwd=lab.cluster_yml.parent, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout[-2000:]
-    after = {name: _long_lived(lab, name) for name in ("m1", "m2")}
-    # rke makes this one anew in every run, whatever changed (rke.md §7.1).
-    for containers in (*before.values(), *after.values()):
-        containers.pop("etcd-rolling-snapshots", None)
-    assert after == before
-
-
-def _long_lived(lab: RunningLab, name: str) -> dict[str, str]:
-    """Name -> id of the containers that rke keeps on a machine."""
-    lines = lab.ssh(name, "docker ps --all --no-trunc --format '{{.Names}} {{.ID}}'").stdout.splitlines()
-    found = dict(line.split() for line in lines)
-    wanted = CONTROL_PLANE_CONTAINERS | WORKER_CONTAINERS
-    return {container: number for container, number in found.items() if container in wanted}

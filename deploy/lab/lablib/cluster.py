@@ -44,6 +44,8 @@ def reset(lab: Lab) -> None:
     for name in ask(lab, "get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").split():
         if name in {machine.name for machine in FREE}:
             ask(lab, "delete", "node", name)
+    shutil.rmtree(lab.cluster)
+    lab.cluster.mkdir(mode=0o700)
     for name in FILES:
         shutil.copy2(lab.state / "cluster-as-created" / name, lab.cluster / name)
     creation.save_state(lab)

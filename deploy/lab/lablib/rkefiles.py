@@ -34,6 +34,7 @@ IMAGES = {
     "kubernetes": HYPERKUBE,
     "pod_infra_container": PAUSE,
 }
+HEAD = "# Cluster of the lab: one controlplane and etcd node, one worker.\n"
 AUDIT = {
     "maxAge": 30,
     "maxBackup": 10,
@@ -72,8 +73,7 @@ def cluster_yml(lab: Lab) -> str:
         "ingress": {"provider": "none"},
         "monitoring": {"provider": "none"},
     }
-    head = "# Cluster of the lab: one controlplane and etcd node, one worker.\n"
-    return head + yaml.safe_dump(document, sort_keys=False)
+    return HEAD + yaml.safe_dump(document, sort_keys=False)
 
 
 def rke_config(lab: Lab) -> dict[str, Any]:
