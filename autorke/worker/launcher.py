@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import json
 import logging
 import os
@@ -21,10 +22,14 @@ from pathlib import Path
 from types import FrameType
 from uuid import UUID
 
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import configure_mappers
+
 from autorke.core import db, events, logs
-from autorke.core.settings import get_settings
+from autorke.core.db import transaction
 from autorke.flows.wiring import wire
 from autorke.worker import loops, runner
+from autorke.workflow import attempts
 
 log = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
@@ -47,14 +52,24 @@ def _fresh_process() -> None:
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     events.forget()
-    db.configure(db.make_engine(_database_url()))
+    db.get_engine().dispose(close=False)  # the parent keeps no connection; what it has learnt of the server stays
 
 
-def _database_url() -> str:
-    url = get_settings().database_url
-    if url is None:
-        raise SystemExit("AUTORKE_DATABASE_URL is not set")
-    return url.get_secret_value()
+def warm_up() -> None:
+    """Do once what every runner would do anew after its fork: mappers, the driver's first questions to the server.
+
+    Nothing stays open. A database that is away only makes the first runners slower.
+    """
+    configure_mappers()
+    engine = db.get_engine()
+    try:
+        with transaction() as session:
+            attempts.adopt(session, UUID(int=0), 0)
+    except SQLAlchemyError as error:
+        log.warning("launcher starts without the database", extra={"error": type(error).__name__})
+    engine.dispose()
+    gc.collect()
+    gc.freeze()  # children's garbage collection does not touch, and so not copy, what was loaded before the fork
 
 
 class Launcher:
@@ -164,6 +179,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     logs.setup()
     wire()
+    warm_up()
     Launcher(arguments.socket).serve()
     return 0
 
