@@ -20,8 +20,6 @@ from tests.clusters.make import kubeconfig, text
 from tests.machines.make import machine
 from tests.workflow.toy import WORLD, World
 
-pytestmark = pytest.mark.filterwarnings("ignore:Passing expression to ``distinct``")
-
 
 @pytest.fixture
 def cluster(admin: Person, tmp_path: Path) -> str:
@@ -218,6 +216,9 @@ def world(site: Site) -> World:
     return WORLD
 
 
+PLAN = {"step": "join", "round": 2, "plan_hash": "0" * 64, "created_at": "2026-01-02T03:04:05Z", "problems": []}
+
+
 def test_the_parts_of_a_plan_are_shown_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     """The shapes of the add_workers plans, by hand: targets, diff, checks, tasks, containers."""
     taint = {"key": "gpu", "value": "yes", "effect": "NoSchedule"}
@@ -232,10 +233,10 @@ def test_the_parts_of_a_plan_are_shown_for_people(capsys: pytest.CaptureFixture[
         "machines": [{"name": "bm-17", "address": "10.7.0.17", "gpu": True}],
         "nodes": {"bm-17": {**made, "containers": [container], "node_object": {"labels": {"l": "v"}}}, "odd": 1},
         "config_revision": 7,
+        "adds": [{"hostname": "deep"}],
     }
-    plan = {"step": "join", "round": 2, "plan_hash": "0" * 64, "created_at": "2026-01-02T03:04:05Z", "problems": []}
     frozen = {"nodes": ["n1"], "plan": body}
-    print_plan({**plan, "superseded_at": "x", "superseded_reason": {"drift": 1}, "body": frozen}, {"n1": "bm-17"})
+    print_plan({**PLAN, "superseded_at": "x", "superseded_reason": {"drift": 1}, "body": frozen}, {"n1": "bm-17"})
     shown = capsys.readouterr().out
     for part in (
         "gpu=yes:NoSchedule",
@@ -248,15 +249,27 @@ def test_the_parts_of_a_plan_are_shown_for_people(capsys: pytest.CaptureFixture[
         "hyperkube:v1.24",
     ):
         assert part in shown
-    for part in ("pause:3", "kube-node", "/etc/cloud", "l=v", '"odd": 1', '"config_revision": 7', "drift"):
+    for part in (
+        "pause:3",
+        "kube-node",
+        "/etc/cloud",
+        "l=v",
+        '"odd": 1',
+        "config_revision  7",
+        "drift",
+        '"hostname": "deep"',
+    ):
         assert part in shown
+
+
+def test_parts_of_another_shape_are_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
     odd = {
         "targets": ["x"],
         "checks": [{"id": "swap", "title": {"zh": "z", "en": "Swap"}, "source": "s"}],
         "nodes": [1],
     }
     frozen = {"nodes": [], "plan": {**odd, "machines": ["y"]}}
-    print_plan({**plan, "superseded_at": None, "body": frozen}, {})
+    print_plan({**PLAN, "superseded_at": None, "body": frozen}, {})
     shown = capsys.readouterr().out
     for part in ("Targets: x", "Swap", "Machines: y", json.dumps({"nodes": [1]}, indent=2).split("\n")[1].strip()):
         assert part in shown

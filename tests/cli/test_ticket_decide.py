@@ -13,8 +13,6 @@ from autorke.cli.client import Api
 from tests.cli.site import Person, Site
 from tests.workflow.toy import WORLD, fail
 
-pytestmark = pytest.mark.filterwarnings("ignore:Passing expression to ``distinct``")
-
 
 @pytest.fixture
 def ticket(site: Site, requester: Person) -> UUID:
@@ -86,7 +84,11 @@ def test_problems_and_diff_are_shown_before_the_question(
     problem = {"code": "swap", "node": None, "blocking": False}
     texts = {name: {"zh": name, "en": f"{name} text"} for name in ("seen", "remedy")}
     plans["problems"] = [{**problem, **texts}]
-    plans["body"]["plan"] |= {"diff": diff, "on_failure": "the node keeps what was made"}
+    plans["body"]["plan"] |= {
+        "diff": diff,
+        "on_failure": "the node keeps what was made",
+        "checks": {"results": [{"level": "ok"}] * 7},
+    }
     get = Api.get
 
     def changed(api: Api, path: str, **query: Any) -> Any:
@@ -94,7 +96,16 @@ def test_problems_and_diff_are_shown_before_the_question(
 
     monkeypatch.setattr(Api, "get", changed)
     done = approver.run("ticket", "approve", "1", text="n\n")
-    for part in ("swap", "seen text", "remedy text", "+61 -0", "10.0.0.9", "23 more lines", "keeps what was made"):
+    for part in (
+        "swap",
+        "seen text",
+        "remedy text",
+        "+61 -0",
+        "10.0.0.9",
+        "23 more lines",
+        "keeps what was made",
+        "7 ok",
+    ):
         assert part in done.stderr
     assert "cluster.yml" not in done.stdout
 

@@ -14,8 +14,6 @@ from autorke.workflow.states import NodeState
 from tests.cli.site import Person, Site
 from tests.workflow.toy import WORLD, fail
 
-pytestmark = pytest.mark.filterwarnings("ignore:Passing expression to ``distinct``")
-
 
 def unknown() -> Outcome:
     return Outcome(NodeState.UNKNOWN, "lost sight of it")
