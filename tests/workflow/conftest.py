@@ -23,7 +23,10 @@ from autorke.workflow.gates import Decision
 from autorke.workflow.journal import By
 from autorke.workflow.models import Attempt, Event, Gate, StepRow, Ticket
 from autorke.workflow.reconcile import Host, reconcile
+from tests.api import api, secret_key
 from tests.workflow.toy import WORLD, ToyIn
+
+__all__ = ["api", "secret_key"]
 
 USER = By("user", "tester")
 
