@@ -94,7 +94,7 @@ MachineArgument = Annotated[
 
 @app.command("list")
 def list_machines(
-    state: Annotated[str, typer.Option(help="free, reserved, serving, fault, retired / 状态")] = "",
+    state: Annotated[str, typer.Option(help="free, reserved, in_cluster, fault, retired / 状态")] = "",
     cluster: Annotated[str, typer.Option(help="Serving this cluster / 所在集群")] = "",
     within: Annotated[str, typer.Option(help="Address within a network, e.g. 10.1.0.0/16 / 网段内")] = "",
     search: Annotated[str, typer.Option(help="Part of the host name / 主机名包含")] = "",

@@ -36,7 +36,7 @@ _HIDDEN = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _STYLES = {
-    "green": "SUCCEEDED DONE APPROVED free serving ok SKIPPED",
+    "green": "SUCCEEDED DONE APPROVED SKIPPED free in_cluster active ok",
     "red": "FAILED PLAN_FAILED REJECTED UNREACHABLE EXPIRED GATE_CLOSED CANCELLED fault failed refused lost",
     "yellow": "ATTENTION UNKNOWN PARTIAL OPEN PAUSED WAIT_PRE_GATE WAIT_POST_GATE WAIT_CALLBACK reserved",
     "cyan": "RUNNING PLANNING READY ACTIVE QUEUED queued running",

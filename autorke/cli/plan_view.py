@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autorke.cli.output import columns, dumps, print_details, print_lines, print_table, safe, shown, word, words
-from autorke.cli.ticket_view import HASH_SHOWN
+from autorke.cli.ticket_view import HASH_SHOWN, WHOLE
 
 PROBLEMS = columns(
     ("级别", "Level", lambda problem: word("阻断", "blocking") if problem["blocking"] else word("提示", "note")),
@@ -65,8 +65,11 @@ def print_plan(plan: Mapping[str, Any], names: Mapping[str, str]) -> None:
     for key, show in PARTS.items():
         if rest.get(key):
             _show_part(key, show, rest.pop(key))
-    if rest:
-        print_lines(dumps(rest).split("\n"))
+    plain = {key: value for key, value in rest.items() if not isinstance(value, dict | list)}
+    print_details(list(plain.items()))
+    deep = {key: value for key, value in rest.items() if key not in plain and value}
+    if deep:
+        print_lines(dumps(deep).split("\n"))
 
 
 def _show_part(key: str, show: Callable[[Any], None], value: Any) -> None:
@@ -77,11 +80,12 @@ def _show_part(key: str, show: Callable[[Any], None], value: Any) -> None:
 
 
 def plan_head(plan: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, Any]]:
+    known = {**names, WHOLE: word("（整个工单）", "(whole ticket)")}
     return [
         (word("步骤", "Step"), f"{plan['step']} · {word('第', 'round ')}{plan['round']}{word('轮', '')}"),
         (word("哈希", "Hash"), plan["plan_hash"][:HASH_SHOWN]),
         (word("时间", "Made"), plan["created_at"]),
-        (word("目标", "Targets"), [names.get(node, node) for node in plan["body"]["nodes"]]),
+        (word("目标", "Targets"), [known.get(node, node) for node in plan["body"]["nodes"]]),
     ]
 
 
@@ -101,9 +105,15 @@ def _checks(checks: Any) -> None:
     if isinstance(checks, list):
         print_table(checks, CHECKS, word("将执行的校验", "Checks to be made"))
         return
+    print_lines([word("校验：", "Checks: ") + check_counts(checks)])
+
+
+def check_counts(checks: Any) -> str:
+    """`127 ok, 1 warning`: how the checks of a plan came out; empty for a plan that made none."""
+    if not isinstance(checks, dict):
+        return ""
     levels = Counter(result["level"] for result in checks["results"])
-    counted = ", ".join(f"{count} {level}" for level, count in sorted(levels.items()))
-    print_lines([word("校验：", "Checks: ") + counted])
+    return ", ".join(f"{count} {level}" for level, count in sorted(levels.items()))
 
 
 def _nodes(nodes: Any) -> None:

@@ -165,7 +165,7 @@ def show_ticket(ticket: TicketArgument, as_json: JsonOption = False) -> None:
 def show_plan(
     ticket: TicketArgument,
     step: Annotated[str, typer.Argument(help="Key of the step / 步骤", metavar="STEP")],
-    which: Annotated[int, typer.Option("--round", min=1, help="An earlier round / 轮次")] = 0,
+    which: Annotated[int | None, typer.Option("--round", min=1, help="An earlier round / 轮次")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """What a step will do, as an approval binds to it / 变更计划"""
@@ -173,7 +173,7 @@ def show_plan(
         found = resolve.ticket_id(api, ticket)
         plans = api.get(f"/tickets/{found}/plans/{step}")
         nodes = api.get(f"/tickets/{found}/nodes")
-    chosen = [plan for plan in plans if which in (0, plan["round"])]
+    chosen = [plan for plan in plans if which in (None, plan["round"])]
     if not chosen:
         raise NoSuchThing(field="STEP", what=word("变更计划", "plan"), key=step)
     if as_json:

@@ -12,7 +12,7 @@ from autorke.cli.client import Api, connect
 from autorke.cli.errors import BadUsage, HashDiffers, NothingToDecide
 from autorke.cli.options import NOTHING, JsonOption, TicketArgument, YesOption, agree
 from autorke.cli.output import columns, console, print_details, print_json, print_table, safe, say, word, words
-from autorke.cli.plan_view import diff_size, plan_head, print_diff, print_problems
+from autorke.cli.plan_view import check_counts, diff_size, plan_head, print_diff, print_problems
 from autorke.cli.ticket_view import (
     HASH_SHOWN,
     newest_result,
@@ -160,12 +160,13 @@ def _show_pre(
     if isinstance(diff, list) and diff:
         print_details([(word("配置差异", "Config diff"), diff_size(diff))], stderr=True)
         print_diff(diff, most=DIFF_LINES, stderr=True)
-    failure = (word("失败时", "On failure"), plan["body"]["plan"].get("on_failure"))
-    print_details([failure, (word("全文", "In full"), _plan_command(detail, step))], stderr=True)
-
-
-def _plan_command(detail: Mapping[str, Any], step: Mapping[str, Any]) -> str:
-    return f"autorke ticket plan {detail['number']} {step['key']}"
+    body = plan["body"]["plan"]
+    more = [
+        (word("校验", "Checks"), check_counts(body.get("checks"))),
+        (word("失败时", "On failure"), body.get("on_failure")),
+        (word("全文", "In full"), f"autorke ticket plan {detail['number']} {step['key']}"),
+    ]
+    print_details(more, stderr=True)
 
 
 def _show_post(step: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]]) -> None:

@@ -30,7 +30,6 @@ from tests.cli.site import Person, Site
 from tests.workflow.conftest import USER
 from tests.workflow.toy import WORLD, fail
 
-
 NODES = [f"n{number:02}" for number in range(30)]
 LINES = 2 * (len(NODES) + 1)
 """Of each node and of the first step: what it does, and how it ended."""
