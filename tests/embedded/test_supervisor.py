@@ -83,7 +83,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing_and_the_next_start_is_clean(pla
 def test_a_second_supervisor_on_the_same_data_is_refused_and_the_first_lives_on(running: Tree, place: Path) -> None:
     before = running.descendants()
     with up(running.data, place / "second") as second:
-        assert second.process.wait(20) == 1
+        assert second.process.wait(60) == 1
         assert f"in use by process {running.process.pid}" in second.output
     assert all(alive(pid) for pid in before.values())
     assert running.process.poll() is None

@@ -61,7 +61,7 @@ class Tree:
         """Ctrl-C; seconds until it has ended."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(20) == 0, self.output
+        assert self.process.wait(60) == 0, self.output
         return time.monotonic() - started
 
 
@@ -119,7 +119,7 @@ def up(
     finally:
         left = tree.descendants()
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         for pid in left.values():
             if alive(pid):
                 os.kill(pid, signal.SIGKILL)

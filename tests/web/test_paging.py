@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from autorke.core.errors import AutoRkeError
@@ -87,6 +88,7 @@ def test_rows_without_a_value_come_last_in_both_directions(
 
 
 def test_a_row_added_or_removed_between_pages_shifts_nothing(session: Session, entries: list[AuditEntry]) -> None:
+    session.execute(sql("alter table audit_entry disable trigger audit_entry_append_only"))  # as in lists that shrink
     first = _page(session, limit=10, sort="action")
     session.delete(first.items[0])
     session.flush()

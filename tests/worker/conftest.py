@@ -27,7 +27,7 @@ from autorke.workflow.models import Attempt, Gate, NodeResult, StepRow, Ticket
 from tests.worker.ground import GroundIn, everybody
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 90) -> Any:
     """The first true answer; a failure names what was waited for."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
