@@ -129,9 +129,10 @@ def _stop_on_signals(stop: StopRequest) -> None:
     def ask(_number: int, _frame: FrameType | None) -> None:
         stop.made = True
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            signal.signal(number, ask)
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, ask)
 
 
 def _live(supervisor: Supervisor, settings: Settings, data: DataDirectory, show: Show | None) -> None:
