@@ -7,6 +7,7 @@ to create databases, that Redis database is emptied before each test.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import nullcontext
 
@@ -38,6 +39,11 @@ SERVERS = ("embedded", pytest.param("debian", marks=pytest.mark.pg15))
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.module.__name__ in ON_DEBIAN_TOO and "server" in metafunc.fixturenames:
         metafunc.parametrize("server", SERVERS, indirect=True)
+
+
+# A run in the background inherits an ignored SIGINT, and so would every process that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

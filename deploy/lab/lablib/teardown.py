@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from functools import partial
 from pathlib import Path
 
 from lablib import engine, events, kernel
@@ -18,7 +19,7 @@ def down(lab: Lab) -> None:
     for mount in _mounts(lab):
         run(["umount", "--lazy", mount])
     for group in _cgroups():
-        group.rmdir()
+        wait_until(f"end of what runs in {group.name}", partial(_removed, group), seconds=30)
     kernel.restore(lab)
     shutil.rmtree(lab.state, ignore_errors=True)
     wait_until("end of the lab's processes", lambda: not _processes(lab), seconds=15)
@@ -45,6 +46,17 @@ def _mounts(lab: Lab) -> list[str]:
     """Mount points below the state directory, deepest first."""
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     return sorted((point for point in points if point.startswith(f"{lab.state}/")), key=len, reverse=True)
+
+
+def _removed(group: Path) -> bool:
+    """Remove a control group; False while a dying process is still counted in it."""
+    try:
+        group.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _cgroups() -> list[Path]:
