@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import DDL, DateTime, Engine, FromClause, MetaData, Uuid, create_engine, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
 
 from autorke.core.settings import get_settings
 
@@ -127,8 +127,8 @@ def _run_after_commit(session: Session) -> None:
 
 
 @event.listens_for(Session, "after_soft_rollback")
-def _drop_after_rollback(session: Session, _previous: Any) -> None:
-    if not session.in_nested_transaction():
+def _drop_after_rollback(session: Session, previous: SessionTransaction) -> None:
+    if not previous.nested:  # a rolled back savepoint leaves the wishes of the outer transaction alone
         session.info.pop("after_commit", None)
 
 
