@@ -30,7 +30,7 @@ def docker(lab: Lab, *args: str | Path, seconds: float = 60) -> str:
 
 
 def start(lab: Lab) -> None:
-    """Start the engine and its bridge, if they are not there."""
+    """Start the engine and its bridge, if they are not there. Raises LabError when the bridge is another lab's."""
     directory = lab.state / "engine"
     directory.mkdir(parents=True, exist_ok=True)
     if not answers(lab):
@@ -39,6 +39,8 @@ def start(lab: Lab) -> None:
         _spawn(directory)
         wait_until("Docker Engine of the lab", lambda: answers(lab), seconds=60)
     if not succeeds(["docker", "-H", lab.socket, "network", "inspect", NETWORK]):
+        if succeeds(["ip", "link", "show", BRIDGE]):
+            raise LabError(f"{BRIDGE} is there already: another lab runs on this computer, or left it; `down` that one")
         name = f"com.docker.network.bridge.name={BRIDGE}"
         docker(lab, "network", "create", "--subnet", SUBNET, "--gateway", GATEWAY, "--opt", name, NETWORK)
     # Where a system Docker set the FORWARD policy to DROP and bridges are filtered, machines need this to talk.
