@@ -41,23 +41,30 @@ class Person:
         return found
 
     def open_gates(self, ticket_id: str) -> list[dict[str, Any]]:
-        return [
-            {"gate_id": gate["id"], "subject_hash": gate["subject_hash"]}
-            for step in self.ticket(ticket_id)["steps"]
-            for gate in step["gates"]
-            if gate["state"] == "OPEN"
-        ]
+        return gates_of(self.ticket(ticket_id))
 
-    def sign(self, ticket_id: str, comment: str = "read and approved") -> None:
-        """Approve every open gate: confirming a step and releasing the next is one decision."""
-        gates = self.open_gates(ticket_id)
-        self.post(f"/tickets/{ticket_id}/decisions", {"gates": gates, "decision": "approve", "comment": comment})
+    def sign(
+        self, ticket_id: str, comment: str = "read and approved", gates: list[dict[str, Any]] | None = None
+    ) -> None:
+        """Approve these gates, or every open one: confirming a step and releasing the next is one decision."""
+        body = {"gates": gates or self.open_gates(ticket_id), "decision": "approve", "comment": comment}
+        self.post(f"/tickets/{ticket_id}/decisions", body)
 
     def logs(self, ticket_id: str) -> str:
         """Every log of the ticket, one after another."""
         streams = self.get(f"/tickets/{ticket_id}/logs")
         parts = [self.get(f"/tickets/{ticket_id}/logs/{stream['id']}") for stream in streams]
         return b"".join(parts).decode(errors="replace")
+
+
+def gates_of(ticket: dict[str, Any]) -> list[dict[str, Any]]:
+    """The open gates of a ticket as it was read, each with the hash of what is approved."""
+    return [
+        {"gate_id": gate["id"], "subject_hash": gate["subject_hash"]}
+        for step in ticket["steps"]
+        for gate in step["gates"]
+        if gate["state"] == "OPEN"
+    ]
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -82,8 +89,9 @@ def walk(
             return ticket
         if ticket["ended_at"] is not None or ticket["state"] == "ATTENTION":
             return ticket
-        if approver.open_gates(ticket_id):
-            approver.sign(ticket_id)
+        gates = gates_of(ticket)  # of the ticket that `stop_at` has seen: a gate that opened since then waits
+        if gates:
+            approver.sign(ticket_id, gates=gates)
         time.sleep(0.1)
     raise AssertionError(f"ticket did not end within {seconds} s: {[(s['key'], s['state']) for s in ticket['steps']]}")
 
