@@ -24,11 +24,12 @@ from autorke.worker import process
 from autorke.workflow import commands, gates, outbox
 from autorke.workflow.gates import Decision
 from autorke.workflow.models import Attempt, Gate, NodeResult, StepRow, Ticket
+from autorke.workflow.reconcile import Host, reconcile
 from tests.worker.ground import GroundIn, everybody
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 90) -> Any:
-    """The first true answer; a failure names what was waited for."""
+    """The first true answer; a failure names what was waited for, and pytest shows the host's logs with it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = condition()
@@ -119,6 +120,10 @@ class Farm:
             )
             return {row.node_id: row.state for row in session.execute(query)}
 
+    def reconcile_elsewhere(self) -> None:
+        """A pass of the reconciler of another worker host, which knows nothing of processes on this one."""
+        reconcile(get_settings(), Host("elsewhere", "another boot", lambda _attempt: None))
+
     def orphans(self) -> list[int]:
         """Tools of any attempt that are still there (T13)."""
         with transaction() as session:
@@ -127,13 +132,14 @@ class Farm:
 
 
 @pytest.fixture
-def farm(configured_db: Engine, redis_url: str, tmp_path: Path) -> Iterator[Farm]:
+def farm(configured_db: Engine, redis_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Farm]:
+    """The parameter is the lease; short, so that a lost runner is noticed soon."""
     with pytest.MonkeyPatch.context() as environment:
         farm = Farm(tmp_path)
         environment.setenv("AUTORKE_REDIS_URL", redis_url)
         environment.setenv("AUTORKE_LAUNCHER_SOCKET", str(farm.socket))
         environment.setenv("AUTORKE_RUN_DIR", str(tmp_path))
-        environment.setenv("AUTORKE_LEASE", "PT3S")
+        environment.setenv("AUTORKE_LEASE", getattr(request, "param", "PT3S"))
         environment.setenv("AUTORKE_HEARTBEAT", "PT0.5S")
         environment.setenv("AUTORKE_RECONCILE_EVERY", "PT0.3S")
         environment.setenv("AUTORKE_HINT_RESEND", "PT1S")
@@ -147,6 +153,8 @@ def farm(configured_db: Engine, redis_url: str, tmp_path: Path) -> Iterator[Farm
         yield farm
         for what in list(farm.processes):
             farm.kill(what)
+        for output in tmp_path.glob("*.log"):
+            sys.stdout.write(f"--- {output.name}\n{output.read_text()[-5000:]}\n")
         outbox._transport.clear()
     get_settings.cache_clear()
     events.forget()
