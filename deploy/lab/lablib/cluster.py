@@ -1,12 +1,13 @@
 """The cluster of the lab: made once, found again later, put back to its first state on request."""
 
+import contextlib
 import shutil
 import time
 
 from lablib import creation, machines, stock
 from lablib.kubernetes import apply, ask, ready_nodes
 from lablib.process import log, wait_until
-from lablib.settings import FREE, HERE, MEMBERS, Lab, rke_binary
+from lablib.settings import FREE, HERE, MEMBERS, Lab, LabError, rke_binary
 
 FILES = ("cluster.yml", "cluster.rkestate", "kube_config_cluster.yml")
 
@@ -66,5 +67,12 @@ def _finish(lab: Lab, creator: str) -> None:
 
 
 def _wait_ready(lab: Lab) -> None:
+    """Machines that were started again bring their API server up a little later than their Docker Engine."""
     wanted = {machine.name for machine in MEMBERS}
-    wait_until("nodes Ready", lambda: wanted <= ready_nodes(lab), seconds=120, pause=1)
+
+    def ready() -> bool:
+        with contextlib.suppress(LabError):
+            return wanted <= ready_nodes(lab)
+        return False
+
+    wait_until("nodes Ready", ready, seconds=120, pause=1)
