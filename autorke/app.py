@@ -64,6 +64,7 @@ def create_app() -> FastAPI:
         docs_url=None,  # both pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,  # names of the generated client's functions
         dependencies=[Depends(refuse_unknown)],
     )
     app.state.wakeups = sse.Wakeups()
