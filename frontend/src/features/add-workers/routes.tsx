@@ -1,0 +1,5 @@
+import type { NavEntry } from "../../lib/feature";
+
+export const routes = [] as const;
+
+export const nav: NavEntry[] = [];
