@@ -41,6 +41,7 @@ ACCESS: dict[str, str] = {
     "POST /api/v1/me/tokens": SIGNED_IN,
     "DELETE /api/v1/me/tokens/{token_id}": SIGNED_IN,
     "GET /api/v1/roles": SIGNED_IN,
+    "GET /api/v1/directory": SIGNED_IN,
     # people
     "GET /api/v1/users": EVERYWHERE + "auditor admin",
     "POST /api/v1/users": EVERYWHERE + "admin",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from autorke.core.schemas import Page
 from autorke.users import service, sessions
 from autorke.users.access import ROLES, Actor
 from autorke.users.deps import CSRF_COOKIE, SESSION_COOKIE, CurrentActor, client_of, set_cookies
-from autorke.users.models import ApiToken
+from autorke.users.models import ApiToken, User
 from autorke.users.oidc import get_oidc_settings
 from autorke.users.schemas import (
     BindingOut,
@@ -21,6 +22,7 @@ from autorke.users.schemas import (
     Me,
     MeIn,
     PasswordIn,
+    PersonOut,
     RoleOut,
     TokenCreated,
     TokenIn,
@@ -120,3 +122,14 @@ def delete_token(token_id: UUID, actor: CurrentActor, session: SessionDep) -> No
 def list_roles(_actor: CurrentActor) -> list[RoleOut]:
     """The roles there are and what each may do."""
     return [RoleOut(name=name, permissions=sorted(held)) for name, held in ROLES.items()]
+
+
+@router.get("/directory", response_model=list[PersonOut])
+def list_people(
+    _actor: CurrentActor,
+    session: SessionDep,
+    ids: Annotated[list[UUID] | None, Query(alias="id", max_length=200, description="These people only")] = None,
+    search: Annotated[str, Query(max_length=64, description="Part of a name")] = "",
+) -> list[User]:
+    """Names to show beside ids, by name; at most 2,000."""
+    return service.directory(session, ids=ids or (), search=search)

@@ -163,6 +163,14 @@ class AuditOut(Out):
     ip: str | None
 
 
+class PersonOut(Out):
+    """A person as everybody may see them: the name that stands beside an id."""
+
+    id: UUID
+    name: str
+    display_name: str
+
+
 class LoginMethods(Out):
     """What the sign-in page offers."""
 

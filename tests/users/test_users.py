@@ -301,3 +301,14 @@ def test_what_is_done_to_people_is_audited(api: Api, session: Session) -> None:
     listed = client.get(f"{V1}/audit?filter=object_id:eq:{wei}&sort=at").json()["items"]
     assert [item["action"] for item in listed] == ["user.create", "role.grant", "user.update"]
     assert listed[0]["actor_name"] == "root"
+
+
+def test_the_directory_names_people_and_nothing_else_of_them(api: Api) -> None:
+    li, wang = api.user("li", "admin"), api.user("wang")
+    client = api.caller(name="zhao")
+    everybody = client.get(f"{V1}/directory").json()
+    assert [person["name"] for person in everybody] == ["li", "wang", "zhao"]
+    assert set(everybody[0]) == {"id", "name", "display_name"}
+    assert client.get(f"{V1}/directory", params={"id": [str(wang), str(new_id())]}).json() == [everybody[1]]
+    assert [row["id"] for row in client.get(f"{V1}/directory", params={"search": "L"}).json()] == [str(li)]
+    assert client.get(f"{V1}/directory", params={"search": "%"}).json() == []
