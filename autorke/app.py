@@ -21,7 +21,7 @@ from autorke.tickets import routes as tickets_routes
 from autorke.tickets import stream_routes
 from autorke.users import admin_routes, oidc_routes
 from autorke.users import routes as users_routes
-from autorke.web import health, openapi, problems, sse
+from autorke.web import health, openapi, problems, sse, ui
 from autorke.web.body import BodyGuard
 from autorke.web.middleware import RequestContext
 from autorke.web.parameters import PREFIX, refuse_unknown
@@ -74,4 +74,5 @@ def create_app() -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     openapi.install(app)
+    ui.install(app)
     return app
