@@ -14,6 +14,7 @@ from autorke.core import names
 from autorke.core.db import db_now
 from autorke.core.errors import InvalidTransition, NotFound
 from autorke.drivers.ssh import fingerprint
+from autorke.machines.availability import hindrance
 from autorke.machines.errors import (
     BadBastion,
     BadHostKey,
@@ -65,6 +66,8 @@ class Membership:
     node_name: str
     node_address: str
     roles: tuple[str, ...]
+    label_count: int = 0
+    taint_count: int = 0
 
 
 def get(session: Session, machine_id: UUID) -> Machine:
@@ -209,13 +212,8 @@ def _unavailable(session: Session, ids: Sequence[UUID]) -> MachinesUnavailable:
 
 def why_not_free(machine: Machine) -> str:
     """Why this machine cannot be reserved, in a word or two; "" when it can."""
-    if machine.state == IN_CLUSTER:
-        return f"in cluster {machine.cluster_name}"
-    if machine.state == RESERVED:
-        return f"reserved by ticket {machine.ticket_id}"
-    if machine.state != FREE:
-        return machine.state
-    return "vanished from the CMDB" if machine.cmdb_vanished_at is not None else ""
+    found = hindrance(machine)
+    return found.reason.en if found else ""
 
 
 def reserve(session: Session, *, ids: Sequence[UUID], ticket_id: UUID) -> list[Machine]:
@@ -263,6 +261,8 @@ def attach(
         machine.node_name = member.node_name
         machine.node_address = member.node_address
         machine.node_roles = ",".join(member.roles)
+        machine.node_label_count = member.label_count
+        machine.node_taint_count = member.taint_count
     session.flush()
     return taken
 
@@ -285,6 +285,10 @@ def detach(
         "node_name": "",
         "node_address": "",
         "node_roles": "",
+        "node_label_count": 0,
+        "node_taint_count": 0,
+        "flat_network": "",
+        "ippool": "",
         "state_reason": reason,
     }
     return _take(session, ids, (Machine.state == IN_CLUSTER) & (Machine.cluster_id == cluster_id), values)
