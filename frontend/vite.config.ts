@@ -1,10 +1,11 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { compress } from "./vite-compress.ts";
 
 const api = process.env.AUTORKE_API ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), compress()],
   build: {
     outDir: "../autorke/web/dist",
     emptyOutDir: true,

@@ -1354,8 +1354,22 @@ export type MachineDetail = {
     state_reason: string;
     /**
      * Ticket Id
+     *
+     * The ticket that has reserved it
      */
     ticket_id: string | null;
+    /**
+     * Current Ticket Id
+     *
+     * The ticket that has reserved it or holds its lock
+     */
+    current_ticket_id: string | null;
+    /**
+     * Ticket Number
+     *
+     * Number of the current ticket
+     */
+    ticket_number: number | null;
     /**
      * Cluster Id
      */
@@ -1372,6 +1386,22 @@ export type MachineDetail = {
      * Node Roles
      */
     node_roles: string;
+    /**
+     * Node Label Count
+     */
+    node_label_count: number;
+    /**
+     * Node Taint Count
+     */
+    node_taint_count: number;
+    /**
+     * Flat Network
+     */
+    flat_network: string;
+    /**
+     * Ippool
+     */
+    ippool: string;
     /**
      * Cmdb Source Id
      */
@@ -1699,8 +1729,22 @@ export type MachineOut = {
     state_reason: string;
     /**
      * Ticket Id
+     *
+     * The ticket that has reserved it
      */
     ticket_id: string | null;
+    /**
+     * Current Ticket Id
+     *
+     * The ticket that has reserved it or holds its lock
+     */
+    current_ticket_id: string | null;
+    /**
+     * Ticket Number
+     *
+     * Number of the current ticket
+     */
+    ticket_number: number | null;
     /**
      * Cluster Id
      */
@@ -1717,6 +1761,22 @@ export type MachineOut = {
      * Node Roles
      */
     node_roles: string;
+    /**
+     * Node Label Count
+     */
+    node_label_count: number;
+    /**
+     * Node Taint Count
+     */
+    node_taint_count: number;
+    /**
+     * Flat Network
+     */
+    flat_network: string;
+    /**
+     * Ippool
+     */
+    ippool: string;
     /**
      * Cmdb Source Id
      */
@@ -2439,6 +2499,26 @@ export type PasswordIn = {
      * New
      */
     new: string;
+};
+
+/**
+ * PersonOut
+ *
+ * A person as everybody may see them: the name that stands beside an id.
+ */
+export type PersonOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Display Name
+     */
+    display_name: string;
 };
 
 /**
@@ -4379,6 +4459,50 @@ export type ListRolesResponses = {
 };
 
 export type ListRolesResponse = ListRolesResponses[keyof ListRolesResponses];
+
+export type ListPeopleData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Id
+         *
+         * These people only
+         */
+        id?: Array<string> | null;
+        /**
+         * Search
+         *
+         * Part of a name
+         */
+        search?: string;
+    };
+    url: '/api/v1/directory';
+};
+
+export type ListPeopleErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ListPeopleError = ListPeopleErrors[keyof ListPeopleErrors];
+
+export type ListPeopleResponses = {
+    /**
+     * Response List People
+     *
+     * Successful Response
+     */
+    200: Array<PersonOut>;
+};
+
+export type ListPeopleResponse = ListPeopleResponses[keyof ListPeopleResponses];
 
 export type StartSsoData = {
     body?: never;
