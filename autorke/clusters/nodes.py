@@ -77,7 +77,14 @@ def add(
     rows = [_row(cluster, one, config_number, ticket_id) for one in new]
     session.add_all(rows)
     members = [
-        Membership(one.machine.id, one.node.hostname, canonical(one.node.address), one.node.roles)
+        Membership(
+            one.machine.id,
+            one.node.hostname,
+            canonical(one.node.address),
+            one.node.roles,
+            label_count=len(one.node.labels),
+            taint_count=len(one.node.taints),
+        )
         for one in new
         if one.machine is not None
     ]

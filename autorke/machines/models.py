@@ -19,14 +19,17 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    cast,
     func,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import INET, ExcludeConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from autorke.core.db import Base
 from autorke.core.ids import new_id
+from autorke.workflow.models import ResourceLock, Ticket
 
 NOW = func.clock_timestamp()
 
@@ -72,7 +75,9 @@ INDEXED = (
     *SOFTWARE,
     *USE,
     *("state", "cluster_name", "node_name", "node_roles", "cmdb_id", "conflict_count", "created_at", "updated_at"),
+    *("flat_network", "ippool"),
 )
+_HOLDER = select(ResourceLock.ticket_id).where(ResourceLock.kind == "machine").correlate_except(ResourceLock)
 HOLDS_ITS_ADDRESS = "state <> 'retired' and (state <> 'free' or cmdb_vanished_at is null)"
 """A retired machine, and a free one that the CMDB no longer knows, give their address to whoever has it now."""
 
@@ -146,12 +151,16 @@ class Machine(Base):
 
     state: Mapped[str] = mapped_column(Text(collation="C"), default=MachineState.FREE.value, server_default="free")
     state_reason: Mapped[Word]
-    ticket_id: Mapped[UUID | None]
+    ticket_id: Mapped[UUID | None] = mapped_column()
     cluster_id: Mapped[UUID | None] = mapped_column(ForeignKey("cluster.id"))
     cluster_name: Mapped[Word]
     node_name: Mapped[Word]
     node_address: Mapped[Word]
     node_roles: Mapped[Word]
+    node_label_count: Mapped[Count]
+    node_taint_count: Mapped[Count]
+    flat_network: Mapped[Word]
+    ippool: Mapped[Word]
 
     cmdb_source_id: Mapped[UUID | None] = mapped_column(index=True)
     cmdb_id: Mapped[Word]
@@ -163,6 +172,18 @@ class Machine(Base):
 
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     updated_at: Mapped[datetime] = mapped_column(server_default=NOW, onupdate=NOW)
+
+    # Loaded where they are shown: a reservation names its ticket, a serving machine is held by a ticket's lock only.
+    current_ticket_id: Mapped[UUID | None] = column_property(
+        func.coalesce(ticket_id, _HOLDER.where(ResourceLock.key == cast(id, Text)).scalar_subquery()),
+        deferred=True,
+        group="ticket",
+    )
+    ticket_number: Mapped[int | None] = column_property(
+        select(Ticket.number).where(Ticket.id == current_ticket_id).correlate_except(Ticket).scalar_subquery(),
+        deferred=True,
+        group="ticket",
+    )
 
 
 class MachineReport(Base):

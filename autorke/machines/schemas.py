@@ -173,11 +173,17 @@ class MachineOut(Out):
     labels: dict[str, str]
     state: MachineState
     state_reason: str
-    ticket_id: UUID | None
+    ticket_id: UUID | None = Field(description="The ticket that has reserved it")
+    current_ticket_id: UUID | None = Field(description="The ticket that has reserved it or holds its lock")
+    ticket_number: int | None = Field(description="Number of the current ticket")
     cluster_id: UUID | None
     cluster_name: str
     node_name: str
     node_roles: str
+    node_label_count: int
+    node_taint_count: int
+    flat_network: str
+    ippool: str
     cmdb_source_id: UUID | None
     cmdb_id: str
     cmdb_status: str

@@ -10,11 +10,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, undefer_group
 
 from autorke.core.errors import Text, Unprocessable
 from autorke.machines.models import HARDWARE, PLACE, SOFTWARE, USE, Machine, MachineState
 from autorke.web.errors import BadFilter
+from autorke.web.filters import conditions
 from autorke.web.paging import Column, PageQuery, Slice, page
 
 MAX_KEYS = 10_000
@@ -37,6 +38,10 @@ COLUMNS = {
     "cluster_name": Column(Machine.cluster_name),
     "node_name": Column(Machine.node_name),
     "node_roles": Column(Machine.node_roles),
+    "node_label_count": Column(Machine.node_label_count, int, sortable=False),
+    "node_taint_count": Column(Machine.node_taint_count, int, sortable=False),
+    "flat_network": Column(Machine.flat_network),
+    "ippool": Column(Machine.ippool),
     "ticket_id": Column(Machine.ticket_id, UUID, sortable=False),
     "cmdb_id": Column(Machine.cmdb_id),
     "cmdb_source_id": Column(Machine.cmdb_source_id, UUID, sortable=False),
@@ -45,6 +50,7 @@ COLUMNS = {
     "created_at": Column(Machine.created_at, datetime),
     "updated_at": Column(Machine.updated_at, datetime),
 }
+WITH_TICKET = undefer_group("ticket")
 ADDRESSES: dict[str, InstrumentedAttribute[str]] = {
     "address": Machine.address,
     "internal_address": Machine.internal_address,
@@ -62,12 +68,16 @@ def list_page(session: Session, query: PageQuery, *, visible: ColumnElement[bool
 
     Beside the operators of every list, addresses take `prefix`, `contains` (as text) and `within` (a network).
     """
-    special = [text for text in query.filters if _is_special(text)]
-    rest = tuple(text for text in query.filters if not _is_special(text))
-    statement = select(Machine).where(*(_address_condition(text) for text in special))
-    if visible is not None:
-        statement = statement.where(visible)
-    return page(session, statement, COLUMNS, replace(query, filters=rest), key=Machine.id, default_sort="hostname")
+    statement = select(Machine).where(*matching(query.filters, visible=visible)).options(WITH_TICKET)
+    return page(session, statement, COLUMNS, replace(query, filters=()), key=Machine.id, default_sort="hostname")
+
+
+def matching(filters: Iterable[str], *, visible: ColumnElement[bool] | None = None) -> list[ColumnElement[bool]]:
+    """SQL conditions for machines that match all filters and that the caller may see. Raises BadFilter."""
+    texts = tuple(filters)
+    plain = conditions(COLUMNS, tuple(text for text in texts if not _is_special(text)))
+    special = [_address_condition(text) for text in texts if _is_special(text)]
+    return [*plain, *special, *(() if visible is None else (visible,))]
 
 
 def _is_special(text: str) -> bool:

@@ -65,6 +65,7 @@ class TicketNode(Base):
     """A frozen target. `excluded_at` takes it out of later steps, with a reason, by a person."""
 
     __tablename__ = "ticket_node"
+    __table_args__ = (Index("ix_ticket_node_node_id", "node_id"),)
 
     ticket_id: Mapped[UUID] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
     node_id: Mapped[str] = mapped_column(primary_key=True)
