@@ -75,6 +75,12 @@ class Judgement:
             covers |= {check.id: "ssh-reachable" for check in MACHINE if check.id != "ssh-reachable"}
         self._apply(worker.node, MACHINE, lambda check: check.rule(facts, worker, self.context), covers)
 
+    def said(self, node: str, checks: Iterable[str]) -> tuple[list[Result], list[NotRun]]:
+        """What these checks have said of a node (of the cluster: "") so far, in the order given."""
+        keys = [(node, check) for check in checks]
+        results = [self.results[key] for key in keys if key in self.results]
+        return results, [self.not_run[key] for key in keys if key in self.not_run]
+
     def check_pairs(self) -> None:
         candidates = [Candidate(worker, self.facts[worker.node]) for worker in self.workers]
         for at, candidate in enumerate(candidates):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from autorke.checks.cluster_facts import read_cluster
@@ -17,12 +17,13 @@ from autorke.checks.collect import Wanted, collect_node, try_to_reach, unreachab
 from autorke.checks.context import ClusterContext, ControlHost, Endpoint, NewWorker
 from autorke.checks.facts import ControlHostFacts, NodeFacts, Reach
 from autorke.checks.judge import CheckBroken, Judgement, OnResult, nobody_listens
-from autorke.checks.results import Report
+from autorke.checks.results import NotRun, Report, Result
 from autorke.checks.rules.network import KUBELET_PORT
+from autorke.checks.table import CLUSTER, MACHINE, PAIR, REQUEST
 from autorke.core.errors import AutoRkeError
 from autorke.drivers.base import DockerApi, Remote, SshTarget, Unreachable
 from autorke.drivers.docker import docker_over as docker_of
-from autorke.drivers.fanout import Outcome, WorkOverdue, fan_out
+from autorke.drivers.fanout import Outcome, Stopped, WorkOverdue, fan_out
 from autorke.drivers.ssh import connect as ssh_connect
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,16 @@ CONTROL_DEADLINE = 20.0
 
 Connect = Callable[[SshTarget], Remote]
 DockerOver = Callable[[Remote], DockerApi]
+OnNode = Callable[[str, Sequence[Result], Sequence[NotRun]], None]
+"""(node, "" for the cluster; results; checks that were not run), called as soon as a part is complete."""
+
+OF_CLUSTER = tuple(check.id for check in CLUSTER)
+OF_MACHINE = (*(check.id for check in REQUEST), *(check.id for check in MACHINE))
+OF_PAIR = tuple(check.id for check in PAIR)
+
+
+def nobody_follows(_node: str, _results: Sequence[Result], _not_run: Sequence[NotRun]) -> None:
+    """For callers who wait for the report."""
 
 
 def run_checks(
@@ -43,22 +54,31 @@ def run_checks(
     limit: int = 50,
     deadline: float = 60.0,
     on_result: OnResult = nobody_listens,
+    on_node: OnNode = nobody_follows,
+    stop: threading.Event | None = None,
 ) -> Report:
     """Check that `workers` may join the cluster. At most `limit` machines at a time, each within `deadline` seconds.
 
-    `on_result` is called in the calling thread, cluster results first. Nothing is raised for what a machine or a file
-    does wrong: that is a result.
+    `on_result` and `on_node` are called in the calling thread: cluster first, each machine as it answers, then each
+    machine that another one of the ticket contradicts. Nothing is raised for what a machine or a file does wrong: that
+    is a result. Once `stop` is set every connection is closed and Stopped is raised.
     """
-    with _ControlHosts(context.control_hosts, connect, limit, min(deadline, CONTROL_DEADLINE)) as control:
+    with _ControlHosts(context.control_hosts, connect, limit, min(deadline, CONTROL_DEADLINE), stop) as control:
         judgement = Judgement(list(workers), context, read_cluster(context, control.facts), on_result)
         judgement.check_cluster()
+        on_node("", *judgement.said("", OF_CLUSTER))
 
         def answered(outcome: Outcome[NewWorker, NodeFacts]) -> None:
             judgement.check_machine(outcome.item, _facts(outcome))
+            on_node(outcome.item.node, *judgement.said(outcome.item.node, OF_MACHINE))
 
-        visit = _Visit(context, connect, docker_over, control)
-        fan_out(workers, visit, limit=limit, deadline=deadline, on_done=answered)
+        with _Visits(context, connect, docker_over, control) as visits:
+            fan_out(workers, visits.visit, limit=limit, deadline=deadline, on_done=answered, stop=stop)
     judgement.check_pairs()
+    for worker in workers:
+        results, not_run = judgement.said(worker.node, OF_PAIR)
+        if results or not_run:
+            on_node(worker.node, results, not_run)
     return judgement.report()
 
 
@@ -77,6 +97,7 @@ class _ControlHosts:
     connect: Connect
     limit: int
     deadline: float
+    stop: threading.Event | None = None
     facts: tuple[ControlHostFacts, ...] = ()
     controlplane: list[Remote] = field(default_factory=list)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -84,7 +105,11 @@ class _ControlHosts:
     _closed: bool = False
 
     def __enter__(self) -> _ControlHosts:
-        outcomes = fan_out(self.hosts, self._reach, limit=self.limit, deadline=self.deadline)
+        try:
+            outcomes = fan_out(self.hosts, self._reach, limit=self.limit, deadline=self.deadline, stop=self.stop)
+        except Stopped:
+            self.__exit__()
+            raise
         self.facts = tuple(self._facts(outcome) for outcome in outcomes)
         return self
 
@@ -118,20 +143,46 @@ class _ControlHosts:
 
 
 @dataclass
-class _Visit:
-    """Collects the facts of one machine; called in a thread of its own."""
+class _Visits:
+    """Collects the facts of machines, each in a thread of its own; connections still open at the end are closed."""
 
     context: ClusterContext
     connect: Connect
     docker_over: DockerOver
     control: _ControlHosts
+    _open: set[Remote] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _closed: bool = False
 
-    def __call__(self, worker: NewWorker) -> NodeFacts:
+    def __enter__(self) -> _Visits:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """An overdue or unwanted visit is still at it: without its connection it comes to an end."""
+        with self._lock:
+            self._closed = True
+            left = list(self._open)
+        for remote in left:
+            remote.close()
+
+    def visit(self, worker: NewWorker) -> NodeFacts:
         settings = self.context.settings
         wanted = Wanted(settings.images, self.context.controlplane, settings.prefix_path)
-        with self.connect(worker.target) as remote:
+        with self.connect(worker.target) as remote, self._kept(remote):
             facts = collect_node(remote, self.docker_over, wanted)
             return replace(facts, node=worker.node, reached_from=self.control.reach(worker))
+
+    @contextlib.contextmanager
+    def _kept(self, remote: Remote) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise Stopped
+            self._open.add(remote)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open.discard(remote)
 
 
 def _error(error: BaseException, target: SshTarget) -> AutoRkeError:

@@ -16,6 +16,8 @@ from autorke.drivers.base import DriverError
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
+STOP_SECONDS = 0.2
+"""How long it may take until a wish to stop is noticed."""
 
 
 class WorkOverdue(DriverError):
@@ -24,6 +26,10 @@ class WorkOverdue(DriverError):
     code = "work-overdue"
     text = Text(zh="{item} 超过 {seconds} 秒没有结束", en="{item} did not end within {seconds} s")
     maybe_done = True
+
+
+class Stopped(Exception):
+    """Nobody wants the outcomes any more; raised by `fan_out` to its caller."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,15 @@ def fan_out(
     limit: int = 50,
     deadline: float | None = None,
     on_done: Callable[[Outcome[Item, Value]], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> list[Outcome[Item, Value]]:
     """Call `work` on every item, at most `limit` at a time; the outcomes are in the order of the items.
 
     `deadline` is in seconds for each item, from its own start. An overdue item gives its place to the next one, so
-    machines that hang never starve the others. `on_done` runs in the calling thread, in order of completion.
+    machines that hang never starve the others. `on_done` runs in the calling thread, in order of completion. Once
+    `stop` is set no other item begins and Stopped is raised; what has begun is for the caller to end.
     """
-    return _FanOut(list(items), work, limit, deadline, on_done).run()
+    return _FanOut(list(items), work, limit, deadline, on_done, stop).run()
 
 
 @dataclass
@@ -63,6 +71,7 @@ class _FanOut(Generic[Item, Value]):
     limit: int
     deadline: float | None
     on_done: Callable[[Outcome[Item, Value]], None] | None
+    stop: threading.Event | None = None
     started: dict[int, float] = field(default_factory=dict)
     outcomes: dict[int, Outcome[Item, Value]] = field(default_factory=dict)
     finished: queue.SimpleQueue[tuple[int, Outcome[Item, Value]]] = field(default_factory=queue.SimpleQueue)
@@ -70,6 +79,8 @@ class _FanOut(Generic[Item, Value]):
     def run(self) -> list[Outcome[Item, Value]]:
         waiting = deque(range(len(self.items)))
         while waiting or self.started:
+            if self.stop is not None and self.stop.is_set():
+                raise Stopped
             while waiting and len(self.started) < max(1, self.limit):
                 self._start(waiting.popleft())
             self._await_next()
@@ -99,12 +110,15 @@ class _FanOut(Generic[Item, Value]):
                 self._record(index, outcome)
 
     def _patience(self) -> float | None:
-        if self.deadline is None:
-            return None
-        return max(0.0, min(self.started.values()) + self.deadline - time.monotonic())
+        waits = [] if self.stop is None else [STOP_SECONDS]
+        if self.deadline is not None:
+            waits.append(min(self.started.values()) + self.deadline - time.monotonic())
+        return max(0.0, min(waits)) if waits else None
 
     def _give_up_overdue(self) -> None:
-        now, seconds = time.monotonic(), self.deadline or 0.0
+        if self.deadline is None:
+            return
+        now, seconds = time.monotonic(), self.deadline
         for index in [index for index, start in self.started.items() if start + seconds <= now]:
             item = self.items[index]
             error = WorkOverdue(item=_name(item), seconds=f"{seconds:g}")

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from autorke.clusters import service as clusters
 from autorke.clusters.nodes import refuse_taken
 from autorke.core.errors import Text, Unprocessable
-from autorke.flows import checking, initialising, joining
+from autorke.flows import checking, cluster_view, initialising, joining
 from autorke.flows.params import AddWorkers, AddWorkersIn, node_data
 from autorke.machines import service as machines
 from autorke.workflow.context import Context
@@ -102,7 +102,7 @@ def plan_configure(ctx: Context) -> Plan:
     """The whole change on one page: every later step works on exactly this list."""
     report = checking.check(ctx, ctx.all_nodes, initialise_follows=True)
     body = {
-        **joining.config_change(ctx),
+        **joining.config_change(cluster_view.of(ctx), ctx.all_nodes),
         "targets": [dict(node.data) for node in ctx.all_nodes],
         "checks": report.as_json(),
     }
@@ -190,7 +190,7 @@ join = flow.step(
 def plan_join(ctx: Context) -> Plan:
     """Container specs from rkeConfig, proven on a running worker; the checks once more, now with everything set up."""
     report = checking.check(ctx, ctx.nodes, initialise_follows=False)
-    body = {**joining.config_change(ctx), **joining.shown(ctx, report)}
+    body = {**joining.config_change(cluster_view.of(ctx), ctx.all_nodes), **joining.shown(ctx, report)}
     return Plan(body, fingerprint=joining.fingerprint(ctx, report), problems=checking.problems(report))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,34 +14,54 @@ from autorke.checks.run import run_checks
 from autorke.checks.table import Check
 from autorke.core.canonical import sha256_hex, without_floats
 from autorke.core.db import transaction
+from autorke.core.redact import Secrets
 from autorke.flows import cluster_view, machine_facts
 from autorke.flows.targets import ssh_targets
+from autorke.users.access import Actor
 from autorke.workflow.context import Context
 from autorke.workflow.definition import Node, Outcome, Problem
 from autorke.workflow.states import NodeState
 
 
 def check(ctx: Context, nodes: Sequence[Node], *, initialise_follows: bool) -> Report:
-    """All checks of these nodes, each finding also told to the node's log."""
-    view = cluster_view.of(ctx)
-    with transaction() as session:
-        purpose = f"{ctx.step_key}, ticket {ctx.ticket_number}"
-        names = {UUID(node.id): node.name for node in nodes}
-        targets = ssh_targets(session, names, purpose=purpose, secrets=ctx.secrets, names=names)
-        begun = joined_before(ctx)
-    live = cluster_view.read_live(view)
-    context = cluster_view.check_context(view, live, initialise_follows=initialise_follows)
-    workers = [_worker(node, targets[UUID(node.id)], node.id in begun) for node in nodes]
+    """All checks of these nodes, each finding also told to the node's log, the facts kept in the inventory."""
     by_name = {node.name: node for node in nodes}
 
     def tell(result: Result | NotRun) -> None:
         if isinstance(result, Result) and result.level is not Level.OK:
             ctx.log(f"{result.level.value}: {result.check}: {result.seen.en}", by_name.get(result.node))
 
-    report = run_checks(workers, context, on_result=tell)
+    purpose = f"{ctx.step_key}, ticket {ctx.ticket_number}"
+    asked = Look(ctx.params.cluster_id, purpose, ctx.secrets, joined_before(ctx))
+    report = look(asked, nodes, initialise_follows=initialise_follows, on_result=tell)
     with transaction() as session:
         machine_facts.record(session, report.facts, {node.name: UUID(node.id) for node in nodes})
     return report
+
+
+@dataclass(frozen=True)
+class Look:
+    """On whose behalf machines are looked at: cluster, purpose for the audit, where secrets are registered, the nodes
+    that the same ticket has begun to join, and who asked (None: the platform itself)."""
+
+    cluster_id: UUID
+    purpose: str
+    secrets: Secrets
+    begun: frozenset[str] = frozenset()
+    actor: Actor | None = None
+
+
+def look(asked: Look, nodes: Sequence[Node], *, initialise_follows: bool, **more: Any) -> Report:
+    """Run all checks for these nodes; reads only. `more` goes to `run_checks`. No transaction is open meanwhile."""
+    ids = {UUID(node.id): node.name for node in nodes}
+    who: dict[str, Any] = {"purpose": asked.purpose, "secrets": asked.secrets, "actor": asked.actor}
+    with transaction() as session:
+        view = cluster_view.load(session, asked.cluster_id, **who)
+        targets = ssh_targets(session, ids, names=ids, **who)
+    live = cluster_view.read_live(view)
+    context = cluster_view.check_context(view, live, initialise_follows=initialise_follows)
+    workers = [_worker(node, targets[UUID(node.id)], node.id in asked.begun) for node in nodes]
+    return run_checks(workers, context, **more)
 
 
 def catalogue() -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from autorke.drivers.rkefiles.merge import compact_text
 from autorke.drivers.rkefiles.rkestate import RkeState, read_state
 from autorke.flows.targets import ssh_targets
 from autorke.machines.models import Machine
+from autorke.users.access import Actor
 from autorke.workflow.context import Context
 
 API_PORT = 6443
@@ -58,25 +59,11 @@ class ClusterView:
         return Kube(self.kubeconfig)
 
 
-def load(session: Session, cluster_id: UUID, *, purpose: str, secrets: Secrets) -> ClusterView:
-    """Read revisions, nodes and credentials. The secrets opened are registered for masking. Raises NotFound."""
-    cluster = session.get_one(Cluster, cluster_id)
+def recorded(session: Session, cluster_id: UUID) -> ClusterView:
+    """Our own records of it: revisions and nodes, no login opened. Raises NotFound."""
+    cluster, rows = session.get_one(Cluster, cluster_id), _serving(session)
     config = configs.current(session, ConfigRevision, cluster_id)
     state = configs.current(session, StateRevision, cluster_id)
-    kubeconfig = ""
-    if cluster.kubeconfig_credential_id is not None:
-        opened = credentials.open_secret(session, cluster.kubeconfig_credential_id, purpose=purpose, actor=None)
-        kubeconfig = opened.values["kubeconfig"]
-        secrets.add(kubeconfig)
-    rows = session.execute(
-        select(ClusterNode, Cluster.name, Machine)
-        .join(Cluster, Cluster.id == ClusterNode.cluster_id)
-        .outerjoin(Machine, Machine.id == ClusterNode.machine_id)
-        .where(ClusterNode.left_at.is_(None))
-    ).all()
-    mine = [(node, machine) for node, _, machine in rows if node.cluster_id == cluster_id]
-    with_login = {m.id: n.address for n, m in mine if m is not None and m.credential_id is not None}
-    targets = ssh_targets(session, with_login, purpose=purpose, secrets=secrets)
     return ClusterView(
         id=cluster_id,
         name=cluster.name,
@@ -85,11 +72,44 @@ def load(session: Session, cluster_id: UUID, *, purpose: str, secrets: Secrets) 
         state_number=state.number,
         cluster_yml=configs.open_text(config),
         rkestate=configs.open_text(state),
-        kubeconfig=kubeconfig,
-        members=tuple(_known(node, name) for node, name, _ in rows if node.cluster_id == cluster_id),
-        others=tuple(_known(node, name) for node, name, _ in rows if node.cluster_id != cluster_id),
-        reachable={with_login[machine_id]: target for machine_id, target in targets.items()},
+        kubeconfig="",
+        members=tuple(_known(node, name) for node, name in rows if node.cluster_id == cluster_id),
+        others=tuple(_known(node, name) for node, name in rows if node.cluster_id != cluster_id),
+        reachable={},
     )
+
+
+def load(
+    session: Session, cluster_id: UUID, *, purpose: str, secrets: Secrets, actor: Actor | None = None
+) -> ClusterView:
+    """Records, kubeconfig and SSH logins. The secrets opened are registered for masking. Raises NotFound."""
+    view = recorded(session, cluster_id)
+    cluster = session.get_one(Cluster, cluster_id)
+    kubeconfig = ""
+    if cluster.kubeconfig_credential_id is not None:
+        credential = cluster.kubeconfig_credential_id
+        kubeconfig = credentials.open_secret(session, credential, purpose=purpose, actor=actor).values["kubeconfig"]
+        secrets.add(kubeconfig)
+    with_login = dict(_with_login(session, cluster_id))
+    targets = ssh_targets(session, with_login, purpose=purpose, secrets=secrets, actor=actor)
+    reachable = {with_login[machine_id]: target for machine_id, target in targets.items()}
+    return replace(view, kubeconfig=kubeconfig, reachable=reachable)
+
+
+def _serving(session: Session) -> list[tuple[ClusterNode, str]]:
+    """Every node of every cluster with its cluster's name."""
+    query = select(ClusterNode, Cluster.name).join(Cluster, Cluster.id == ClusterNode.cluster_id)
+    return [(node, name) for node, name in session.execute(query.where(ClusterNode.left_at.is_(None)))]
+
+
+def _with_login(session: Session, cluster_id: UUID) -> list[tuple[UUID, str]]:
+    query = (
+        select(Machine.id, ClusterNode.address)
+        .join(Machine, Machine.id == ClusterNode.machine_id)
+        .where(ClusterNode.cluster_id == cluster_id, ClusterNode.left_at.is_(None))
+        .where(Machine.credential_id.is_not(None))
+    )
+    return [(machine_id, address) for machine_id, address in session.execute(query)]
 
 
 def of(ctx: Context) -> ClusterView:

@@ -9,11 +9,13 @@ from uuid import UUID
 from autorke.checks.settings import settings_of, supported_docker_versions
 from autorke.core.db import transaction
 from autorke.core.settings import get_settings
-from autorke.drivers.ansible import AnsibleHost, HostResult, PlaybookFailed, run_playbook, tasks_of
+from autorke.drivers.ansible import AnsibleHost, HostResult, PlaybookFailed, require_ready, run_playbook, tasks_of
 from autorke.drivers.docker import docker_over
 from autorke.drivers.ssh import connect
 from autorke.drivers.workerplane.probe import probe_worker
 from autorke.flows import cluster_view
+from autorke.flows.cluster_view import ClusterView
+from autorke.flows.params import InitialiseIn
 from autorke.flows.targets import ssh_targets
 from autorke.workflow.context import Context
 from autorke.workflow.definition import Node, Outcome
@@ -22,11 +24,9 @@ from autorke.workflow.states import NodeState
 PLAYBOOK = "init_worker"
 
 
-def variables(ctx: Context) -> dict[str, Any]:
+def variables(view: ClusterView, asked: InitialiseIn) -> dict[str, Any]:
     """What the roles are told; package sources come from the settings of the installation (air gap)."""
-    view = cluster_view.of(ctx)
     settings = settings_of(view.state.current_config)
-    asked = ctx.params.initialise
     return {
         "autorke_docker": asked.docker,
         "autorke_kernel": asked.kernel,
@@ -43,11 +43,15 @@ def variables(ctx: Context) -> dict[str, Any]:
 
 
 def shown(ctx: Context) -> dict[str, Any]:
-    """The playbook's tasks and variables, per machine what differs: what the approver reads."""
+    """The playbook's tasks and variables, per machine what differs: what the approver reads.
+
+    A worker host on which Ansible cannot start says so here, before anybody signs.
+    """
+    require_ready(ctx.run_dir)
     return {
         "playbook": PLAYBOOK,
         "tasks": tasks_of(PLAYBOOK),
-        "variables": variables(ctx),
+        "variables": variables(cluster_view.of(ctx), ctx.params.initialise),
         "machines": [
             {"name": node.name, "address": node.data["address"], "gpu": node.data["has_gpu"]} for node in ctx.nodes
         ],

@@ -6,6 +6,7 @@ breaks half-way never leaves a phantom node (rke.md §0.5, §10.3).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
@@ -61,10 +62,9 @@ def _target(ctx: Context, node: Node) -> SshTarget:
         return ssh_targets(session, ids, purpose=purpose, secrets=ctx.secrets, names=ids)[UUID(node.id)]
 
 
-def config_change(ctx: Context) -> dict[str, Any]:
+def config_change(view: ClusterView, nodes: Sequence[Node]) -> dict[str, Any]:
     """cluster.yml before and after, as text diff and as settings, secrets masked."""
-    view = cluster_view.of(ctx)
-    added = recording.missing(view, [rke_node(node) for node in ctx.all_nodes])
+    added = recording.missing(view, [rke_node(node) for node in nodes])
     after = add_workers(view.cluster_yml, added) if added else view.cluster_yml
     diff = compare_configs(view.cluster_yml, after, labels=(f"cluster.yml {view.config_number}", "cluster.yml (after)"))
     return {

@@ -14,6 +14,7 @@ from autorke.credentials.kinds import Kind
 from autorke.drivers.base import SshTarget
 from autorke.machines import service as machines
 from autorke.machines.models import Machine
+from autorke.users.access import Actor
 
 
 class NoCredential(Unprocessable):
@@ -23,24 +24,34 @@ class NoCredential(Unprocessable):
 
 
 def ssh_targets(
-    session: Session, ids: Iterable[UUID], *, purpose: str, secrets: Secrets, names: Mapping[UUID, str] | None = None
+    session: Session,
+    ids: Iterable[UUID],
+    *,
+    purpose: str,
+    secrets: Secrets,
+    names: Mapping[UUID, str] | None = None,
+    actor: Actor | None = None,
 ) -> dict[UUID, SshTarget]:
     """Targets of machines by id, bastions included. Every secret is registered for masking before it is used.
 
-    `names` says how drivers call a machine in log lines; its host name otherwise. Raises NoCredential.
+    `names` says how drivers call a machine in log lines; its host name otherwise. `actor` is who asked, None for the
+    platform itself. Raises NoCredential.
     """
-    made = _Targets(session, purpose, secrets, names or {})
+    made = _Targets(session, purpose, secrets, names or {}, actor)
     return {machine.id: made.target(machine) for machine in machines.get_many(session, ids)}
 
 
 class _Targets:
     """Opens each credential once per call."""
 
-    def __init__(self, session: Session, purpose: str, secrets: Secrets, names: Mapping[UUID, str]) -> None:
+    def __init__(
+        self, session: Session, purpose: str, secrets: Secrets, names: Mapping[UUID, str], actor: Actor | None
+    ) -> None:
         self.session = session
         self.purpose = purpose
         self.secrets = secrets
         self.names = names
+        self.actor = actor
         self._opened: dict[UUID, credentials.Secret] = {}
 
     def target(self, machine: Machine, depth: int = 0) -> SshTarget:
@@ -64,7 +75,9 @@ class _Targets:
     def _open(self, credential_id: UUID) -> credentials.Secret:
         if credential_id not in self._opened:
             kinds: tuple[Kind, ...] = ("ssh_key", "ssh_password")
-            secret = credentials.open_secret(self.session, credential_id, purpose=self.purpose, actor=None, kinds=kinds)
+            secret = credentials.open_secret(
+                self.session, credential_id, purpose=self.purpose, actor=self.actor, kinds=kinds
+            )
             for value in secret.values.values():
                 self.secrets.add(value)
             self._opened[credential_id] = secret

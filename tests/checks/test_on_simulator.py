@@ -6,6 +6,7 @@ Each test breaks one machine (or host of the cluster) and reads exactly its one 
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +15,9 @@ import pytest
 
 from autorke.checks.context import ClusterContext, KnownNode
 from autorke.checks.results import Level, Report, Result
-from autorke.checks.run import run_checks
+from autorke.checks.run import OF_PAIR, run_checks
 from autorke.drivers.base import SshTarget
+from autorke.drivers.fanout import Stopped
 from autorke.drivers.ssh import Limits, connect
 from autorke.drivers.ssh.remote import SshRemote
 from autorke.sim.process import SimHandle
@@ -280,3 +282,48 @@ def test_state_of_another_cluster(sim: SimHandle, alpha: ClusterContext, free_ma
 
 def test_control_hosts_are_connected_with_their_own_pinned_key(sim: SimHandle, alpha: ClusterContext) -> None:
     assert alpha.control_hosts[0].target == target(sim, "alpha-m001")
+
+
+def test_each_machine_is_told_as_a_whole_when_it_has_answered(
+    sim: SimHandle, alpha: ClusterContext, free_machine: FreeMachine
+) -> None:
+    """Cluster first, then the machines in the order of their answers, then what one of them says of another."""
+    slow, quick = free_machine(), free_machine()
+    sim.patch_host(slow, facts={"machine_id": "ee" * 16})
+    sim.patch_host(quick, facts={"machine_id": "ee" * 16})
+    fault = sim.fault("connect", "slow", host=slow, ms=1500)
+    told: list[tuple[str, int, int]] = []
+    try:
+        report = run_checks(
+            [worker(sim, slow), worker(sim, quick)],
+            alpha,
+            on_node=lambda node, results, not_run: told.append((node, len(results), len(not_run))),
+        )
+    finally:
+        sim.lift(fault)
+    assert [node for node, _, _ in told] == ["", quick, slow, slow, quick]
+    assert sum(results for _, results, _ in told) == len(report.results)
+    assert sum(not_run for _, _, not_run in told) == len(report.not_run)
+    assert {it.check for it in report.results if it.node == quick} & set(OF_PAIR) == {"cloned-machine"}
+
+
+def test_a_run_that_nobody_wants_any_more_lets_go_of_every_machine(
+    sim: SimHandle, alpha: ClusterContext, free_machine: FreeMachine
+) -> None:
+    names = [free_machine() for _ in range(4)]
+    fault = sim.fault("exec", "hang", host=names[0])
+    stop = threading.Event()
+    sim.reset_counters()
+
+    def told(node: str, *_: object) -> None:
+        if node == names[1]:
+            stop.set()
+
+    started = time.monotonic()
+    try:
+        with pytest.raises(Stopped):
+            run_checks([worker(sim, name) for name in names], alpha, limit=2, on_node=told, stop=stop)
+    finally:
+        sim.lift(fault)
+    assert time.monotonic() - started < 15, "the hanging machine would have taken its whole deadline"
+    assert sim.counters(names[3]) == {}, "a machine whose turn had not come was never spoken to"

@@ -13,7 +13,7 @@ import pytest
 
 from autorke.drivers import ssh
 from autorke.drivers.base import SshTarget, Unreachable
-from autorke.drivers.fanout import Outcome, WorkOverdue, fan_out
+from autorke.drivers.fanout import Outcome, Stopped, WorkOverdue, fan_out
 from tests.sshd import Sshd, make_key, running_sshd
 
 
@@ -121,3 +121,25 @@ def test_one_hanging_machine_among_fifty_holds_none_up(server: Sshd) -> None:
     assert isinstance(outcomes[0].error, Unreachable)
     assert [outcome.value for outcome in outcomes[1:]] == [f"m{number}\n" for number in range(49)]
     assert max(outcome.seconds for outcome in outcomes[1:]) < outcomes[0].seconds
+
+
+@pytest.mark.parametrize("deadline", [None, 60.0])
+def test_no_other_item_begins_once_nobody_wants_the_outcomes(deadline: float | None) -> None:
+    stop, hold = threading.Event(), threading.Event()
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if len(begun) == 2:
+            stop.set()
+        hold.wait(20)
+
+    with pytest.raises(Stopped):
+        fan_out(range(50), work, limit=2, deadline=deadline, stop=stop)
+    hold.set()
+    assert len(begun) == 2
+
+
+def test_a_stop_that_is_never_wished_changes_nothing() -> None:
+    outcomes = fan_out(range(5), lambda number: time.sleep(0.3 if number == 0 else 0), limit=2, stop=threading.Event())
+    assert all(outcome.ok for outcome in outcomes)
