@@ -130,6 +130,12 @@ def _begin(held: Claim, loaded: Loaded, ctx: Context) -> bool:
         except AutoRkeError as error:
             ctx.log(f"cannot observe the state the plan rests on: {error.message.en}")
             observed = {"unreadable": error.code}
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # nothing was committed yet: it drifts, and the new plan shows what is wrong
+            log.exception("observing failed with a bug")
+            ctx.log(f"cannot observe the state the plan rests on: internal error {type(error).__name__}")
+            observed = {"unreadable": execute.InternalError.code}
     observed_ms = int((time.monotonic() - began) * 1000)
 
     seen = _clean(ctx, observed)

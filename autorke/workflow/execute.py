@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
+from autorke.core import contact
 from autorke.core.canonical import storable
 from autorke.core.errors import AutoRkeError, Text
 from autorke.workflow import attempts, results
@@ -45,23 +46,51 @@ class InternalError(AutoRkeError):
     """A bug of ours inside a step; the traceback is in the log of the runner, not in the ticket."""
 
     text = Text(zh="内部错误：{kind}", en="Internal error: {kind}")
+    remedy = Text(
+        zh="管理员查看执行主机上该执行的日志；已更改过的机器先核实其状态",
+        en="An admin reads the attempt's log on the worker host; first find out what was done to the machine",
+    )
+
+
+class InternalErrorBeforeContact(InternalError):
+    """A bug of ours that struck while nothing outside had been spoken to: it changed nothing."""
+
+    code = "internal-error-before-contact"
+    text = Text(
+        zh="内部错误：{kind}；此时尚未联系任何机器或集群",
+        en="Internal error: {kind}, before any machine or cluster was contacted",
+    )
+    remedy = Text(
+        zh="没有做任何更改；管理员查看执行主机上该执行的日志，排除原因后重试",
+        en="Nothing was changed; an admin reads the attempt's log on the worker host; retry when the cause is gone",
+    )
 
 
 def guarded(run: Callable[[], Outcome], ctx: Context, node: Node | None = None) -> Outcome:
-    """Run a piece of a step and turn any exception into an outcome; a bug in a changing step counts as UNKNOWN."""
-    try:
-        outcome = run()
-    except AutoRkeError as error:
-        outcome = Outcome.of_error(error)
-    except Fenced:
-        raise
-    except Exception as error:
-        log.exception("step failed with a bug", extra={"step": ctx.step_key})
-        state = NodeState.FAILED if ctx.read_only else NodeState.UNKNOWN
-        outcome = Outcome(state, "internal error", {}, InternalError(kind=type(error).__name__).as_json())
+    """Run a piece of a step and turn any exception into an outcome.
+
+    A bug in a changing step counts as UNKNOWN, unless it is proven that nothing outside was contacted before it.
+    """
+    with contact.watched() as watch:
+        try:
+            outcome = run()
+        except AutoRkeError as error:
+            outcome = Outcome.of_error(error)
+        except Fenced:
+            raise
+        except Exception as error:
+            log.exception("step failed with a bug", extra={"step": ctx.step_key})
+            outcome = _of_bug(error, ctx, untouched=watch.sealed())
     if outcome.summary:
         ctx.log(f"{outcome.state.value}: {outcome.summary}", node)
     return _masked(ctx, outcome)
+
+
+def _of_bug(bug: Exception, ctx: Context, *, untouched: bool) -> Outcome:
+    if untouched:
+        return Outcome.of_error(InternalErrorBeforeContact(kind=type(bug).__name__))
+    state = NodeState.FAILED if ctx.read_only else NodeState.UNKNOWN
+    return Outcome(state, "internal error", {}, InternalError(kind=type(bug).__name__).as_json())
 
 
 def _masked(ctx: Context, outcome: Outcome) -> Outcome:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from autorke.core import contact
 from autorke.core.errors import Text
 from autorke.drivers.base import Unreachable
 from autorke.workflow.context import Context
@@ -68,6 +69,7 @@ class World:
         self.__init__()  # type: ignore[misc]
 
     def act(self, step: str, node: str) -> Outcome:
+        contact.made()  # as every driver says before it speaks
         with self.lock:
             self.journal.append((step, node))
             self.running += 1

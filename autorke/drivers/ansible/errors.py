@@ -25,6 +25,20 @@ class NotInMemory(DriverError):
     )
 
 
+class NoTerminal(DriverError):
+    """Ansible's runner speaks to it through a pseudo-terminal; containers and bare chroots may have none."""
+
+    code = "ansible-needs-a-terminal"
+    text = Text(
+        zh="执行主机不能打开伪终端（{reason}），Ansible 没有启动，机器未被触碰",
+        en="The worker host cannot open a pseudo-terminal ({reason}); Ansible was not started, no machine was touched",
+    )
+    remedy = Text(
+        zh="在执行主机上挂载 devpts（mount -t devpts devpts /dev/pts，并有 /dev/ptmx），然后重试",
+        en="Mount devpts on the worker host (mount -t devpts devpts /dev/pts, with /dev/ptmx), then retry",
+    )
+
+
 class PasswordNotSupported(DriverError):
     code = "ansible-needs-a-key"
     text = Text(

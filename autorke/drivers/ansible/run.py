@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autorke.drivers.ansible.errors import AnsibleAbsent, PlaybookFailed
+from autorke.core import contact
+from autorke.drivers.ansible.errors import AnsibleAbsent, NoTerminal, PlaybookFailed
 from autorke.drivers.ansible.inventory import SshConfig, private_file, require_memory, write_inventory
 from autorke.drivers.ansible.playbooks import CONTENT, playbook_path
 from autorke.drivers.base import Emit, SshTarget
@@ -53,11 +54,11 @@ def run_playbook(
     """Run a playbook on hosts, by name of target. A host that never spoke is missing from the answer.
 
     `run_dir` must lie in memory and be private. `timeout` in seconds is for the whole run; `cancelled` is asked often
-    and ends the run at once. Raises NotInMemory, AnsibleAbsent, PasswordNotSupported, HostKeyMissing,
-    KeyError, and PlaybookFailed when no host was reached at all.
+    and ends the run at once. Raises NotInMemory, AnsibleAbsent, NoTerminal, PasswordNotSupported, HostKeyMissing,
+    KeyError before anything is touched, and PlaybookFailed when no host was reached at all.
     """
     playbook = playbook_path(name)
-    require_memory(run_dir)
+    require_ready(run_dir)
     folder = run_dir / f"a{len(list(run_dir.iterdir()))}"
     folder.mkdir(mode=0o700)
     try:
@@ -74,6 +75,17 @@ def run_playbook(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def require_ready(run_dir: Path) -> None:
+    """Whether this worker host can run a playbook at all. Raises NotInMemory, AnsibleAbsent, NoTerminal."""
+    require_memory(run_dir)
+    bin_dir()
+    try:
+        for end in os.openpty():
+            os.close(end)
+    except OSError as error:
+        raise NoTerminal(reason=error.strerror or str(error)) from error
+
+
 def _run(
     folder: Path,
     playbook: Path,
@@ -86,6 +98,8 @@ def _run(
 ) -> None:
     import ansible_runner  # 0.4 s: only steps that run a playbook pay for it
 
+    environment = _environment(folder, ssh_config, forks)
+    contact.made()
     ansible_runner.run(
         private_data_dir=str(folder),
         playbook=str(playbook),
@@ -94,7 +108,7 @@ def _run(
         event_handler=listener.event,
         cancel_callback=cancelled,
         settings={"job_timeout": int(timeout), "suppress_ansible_output": True, "pexpect_use_poll": True},
-        envvars=_environment(folder, ssh_config, forks),
+        envvars=environment,
         quiet=True,
     )
 

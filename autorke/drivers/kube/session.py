@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from autorke.core import contact
 from autorke.drivers.base import DriverError, KubeError, KubeUnreachable, Remote
 from autorke.drivers.kube.errors import (
     KubeCaMismatch,
@@ -138,6 +139,7 @@ class KubeSession:
 
     def _shake_hands(self, context: ssl.SSLContext) -> None:
         host, port = self.access.host, self.access.port
+        contact.made()
         try:
             if self._via is not None:
                 connection = connect_through(self._via, host, port, self._timeout)
@@ -153,6 +155,7 @@ class KubeSession:
     def _exchange(self, method: str, url: str, headers: dict[str, str], body: Any, what: str) -> Reply:
         from kubernetes.client.exceptions import ApiException
 
+        contact.made()
         try:
             response = self._rest.request(method, url, headers=headers, body=body, _request_timeout=self._timeout)
             return Reply(response.status, dict(response.headers), response.read())

@@ -10,6 +10,7 @@ from typing import Any
 
 import paramiko
 
+from autorke.core import contact
 from autorke.drivers.base import DriverError, Remote, SshTarget, Unreachable
 
 # Each failure reaches the caller as an exception; paramiko would print it a second time, with a traceback.
@@ -30,6 +31,7 @@ class Limits:
 
 def dial(target: SshTarget, limits: Limits, via: Remote | None) -> Any:
     """A connected socket to the target's sshd, or a stream that behaves like one when `via` is a bastion."""
+    contact.made()
     if via is not None:
         return via.open_tcp(target.address, target.port, timeout=limits.connect)
     try:

@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 
 import paramiko
 
+from autorke.core import contact
 from autorke.drivers.base import ByteStream, Completed, ForwardingRefused, Remote, RemoteTimeout, SshTarget
 from autorke.drivers.ssh.commands import command_line, converse
 from autorke.drivers.ssh.dialing import unreachable
@@ -151,6 +152,8 @@ class SshRemote:
         return self._transport.is_active()
 
     def _open(self, what: str, opener: Callable[[], Opened], timeout: float) -> Opened:
+        """Everything that is done on the machine begins with a channel."""
+        contact.made()
         try:
             return opener()
         except paramiko.ChannelException as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from autorke.core import contact
 from autorke.integrations.cmdb.config import (
     BasicAuth,
     BearerAuth,
@@ -122,6 +123,7 @@ class _Reader:
         limit = self.source.max_page_bytes
         chunks: list[bytes] = []
         size = 0
+        contact.made()
         try:
             response = self.client.send(request, stream=True)
             try:
