@@ -66,8 +66,8 @@ def _feed(channel: paramiko.Channel, data: bytes) -> None:
     try:
         for start in range(0, len(data), _PIECE):
             channel.sendall(data[start : start + _PIECE])
-    except OSError:
-        return  # the command ended without reading it all; its exit code says whether that is a failure
+    except (OSError, EOFError):
+        return  # the command ended without reading it all, or the line was cut: its exit code, or none, says so
     _end_of_input(channel)
 
 

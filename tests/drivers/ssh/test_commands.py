@@ -9,7 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
+import paramiko
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from autorke.drivers import ssh
 from autorke.drivers.base import RemoteTimeout, Unreachable
 from autorke.drivers.fanout import fan_out
+from autorke.drivers.ssh import commands
 from autorke.drivers.ssh.commands import OUTPUT_LIMIT, command_line
 from tests.sshd import Sshd
 
@@ -90,6 +93,16 @@ def test_much_input_and_much_output_do_not_block_each_other(remote: ssh.SshRemot
 
 def test_input_that_nobody_reads_is_no_failure(remote: ssh.SshRemote) -> None:
     assert remote.run(["true"], stdin=bytes(8_000_000)).ok
+
+
+def test_a_line_that_is_cut_while_input_is_written_raises_nothing_beside_the_reader() -> None:
+    """paramiko says EOFError, not OSError, when the transport dies under a write."""
+
+    class Cut:
+        def sendall(self, _data: bytes) -> None:
+            raise EOFError
+
+    commands._feed(cast(paramiko.Channel, Cut()), b"input")
 
 
 def test_output_that_is_not_text_is_kept_readable(remote: ssh.SshRemote) -> None:
