@@ -74,7 +74,7 @@ check() {
     tool typescript/bin/tsc --noEmit || failed=1
     client_in_sync || failed=1
     # Names, texts and directions are tests, but so quick that they belong here too.
-    tool vitest/vitest.mjs run --silent src/test/house-rules.test.ts src/test/texts.test.ts >&2 || failed=1
+    tool vitest/vitest.mjs run --silent=true src/test/house-rules.test.ts src/test/texts.test.ts >&2 || failed=1
     return "$failed"
 }
 

@@ -1,24 +1,14 @@
 /** antd in the language and the theme of the person. */
-import { useQuery } from "@tanstack/react-query";
 import { App as AntdApp, ConfigProvider, theme as antdTheme } from "antd";
 import type { Locale } from "antd/es/locale";
+import enUS from "antd/locale/en_US";
+import zhCN from "antd/locale/zh_CN";
 import { type ReactNode, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { antdConfig, type Theme, useTheme } from "../lib/theme";
 
-const LOCALES: Record<string, () => Promise<{ default: Locale }>> = {
-  "zh-CN": () => import("antd/locale/zh_CN"),
-  en: () => import("antd/locale/en_US"),
-};
-
-function useAntdLocale(language: string): Locale | undefined {
-  const { data } = useQuery({
-    queryKey: ["antd-locale", language],
-    queryFn: async () => (await (LOCALES[language] ?? LOCALES["en"]!)()).default,
-    staleTime: Infinity,
-  });
-  return data;
-}
+// Both are fetched at once (2 KB each): a locale that came later would make antd mount the whole page anew.
+const LOCALES: Record<string, Locale> = { "zh-CN": zhCN, en: enUS };
 
 /** antd's colours as CSS variables, so that our own style sheet follows the theme. */
 function ThemeVariables({ theme }: { theme: Theme }) {
@@ -29,9 +19,9 @@ function ThemeVariables({ theme }: { theme: Theme }) {
       "--bg": token.colorBgContainer,
       "--bg-page": token.colorBgLayout,
       "--bg-raised": token.colorBgElevated,
-      "--bg-head": theme === "dark" ? "#1a212b" : "#f0f3f7",
-      "--bg-hover": theme === "dark" ? "#1d2733" : "#eef4fc",
-      "--bg-selected": theme === "dark" ? "#16304f" : "#dceaFb",
+      "--bg-head": theme === "dark" ? "#1f2630" : "#f0f3f7",
+      "--bg-hover": theme === "dark" ? "#1d2632" : "#eef4fc",
+      "--bg-selected": theme === "dark" ? "#15304f" : "#dceafb",
       "--text": token.colorText,
       "--text-muted": token.colorTextSecondary,
       "--line": token.colorBorderSecondary,
@@ -52,11 +42,10 @@ function ThemeVariables({ theme }: { theme: Theme }) {
 export function Look({ children }: { children: ReactNode }) {
   const { i18n } = useTranslation();
   const theme = useTheme();
-  const locale = useAntdLocale(i18n.language);
   return (
-    <ConfigProvider theme={antdConfig(theme)} {...(locale ? { locale } : {})} button={{ autoInsertSpace: false }}>
+    <ConfigProvider theme={antdConfig(theme)} locale={LOCALES[i18n.language] ?? zhCN} button={{ autoInsertSpace: false }}>
       <ThemeVariables theme={theme} />
-      <AntdApp message={{ maxCount: 3 }}>{children}</AntdApp>
+      <AntdApp component={false} message={{ maxCount: 3 }}>{children}</AntdApp>
     </ConfigProvider>
   );
 }

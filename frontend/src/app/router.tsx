@@ -21,6 +21,7 @@ export const router = createRouter({
   defaultPendingComponent: PagePending,
   defaultPendingMs: 300,
   scrollRestoration: true,
+  scrollToTopSelectors: ["#main"],
 });
 
 declare module "@tanstack/react-router" {

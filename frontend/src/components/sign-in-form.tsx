@@ -21,6 +21,7 @@ export function SignInForm(props: { name?: string; returnTo: string; onSignedIn:
     <>
       {signIn.isError && <ProblemAlert problem={asProblem(signIn.error)} />}
       <Form<Values>
+        name="sign-in"
         layout="vertical"
         requiredMark={false}
         initialValues={{ name: props.name ?? "", password: "" }}

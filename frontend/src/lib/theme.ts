@@ -40,7 +40,13 @@ export function useThemeChoice(): ThemeChoice {
 
 const FONTS = 'system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Micro Hei", sans-serif';
 
-const SHARED = { fontFamily: FONTS, borderRadius: 6, motionDurationMid: "0.12s", motionDurationSlow: "0.18s" };
+const SHARED = {
+  fontFamily: FONTS,
+  borderRadius: 6,
+  motion: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
+  motionDurationMid: "0.12s",
+  motionDurationSlow: "0.18s",
+};
 
 /** antd's defaults fail WCAG AA for secondary text, placeholders and coloured tags: these tokens are the darker ones. */
 const LIGHT: ThemeConfig = {
@@ -79,8 +85,11 @@ const DARK: ThemeConfig = {
     colorTextPlaceholder: "rgba(255,255,255,0.62)",
     colorTextDescription: "rgba(255,255,255,0.7)",
     colorTextDisabled: "rgba(255,255,255,0.6)",
-    colorBgBase: "#11161d",
-    colorBgLayout: "#0b0f14",
+    colorBgContainer: "#161b22",
+    colorBgElevated: "#1f2630",
+    colorBgLayout: "#0d1117",
+    colorBorder: "#48515c",
+    colorBorderSecondary: "#30363d",
   },
 };
 

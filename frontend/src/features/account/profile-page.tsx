@@ -89,7 +89,7 @@ function PasswordForm() {
       {save.isError && <ProblemAlert problem={asProblem(save.error)} />}
       <Form<PasswordValues>
         form={form}
-        name="password"
+        name="change-password"
         layout="vertical"
         onFinish={(values) => save.mutate({ current: values.current, new: values.new })}
       >
