@@ -42,12 +42,20 @@ def canonical(text: str) -> str:
     return str(ipaddress.ip_address(text)) if is_ip(text) else text
 
 
-def refuse_taken(session: Session, found: Iterable[RkeNode]) -> None:
-    """Raises NodesTaken when an address, internal address or host name already serves any cluster, also this one."""
-    wanted: dict[str, str] = {}
+@dataclass(frozen=True)
+class Taken:
+    """A serving node whose name or address a wanted one has too."""
+
+    wanted: RkeNode
+    by: str
+
+
+def find_taken(session: Session, found: Iterable[RkeNode]) -> list[Taken]:
+    """Wanted nodes whose address, internal address or host name already serves any cluster, also this one."""
+    wanted: dict[str, list[RkeNode]] = {}
     for node in found:
-        for text in (canonical(node.address), canonical(node.internal_address), node.hostname):
-            wanted[text] = node.address
+        for text in {canonical(node.address), canonical(node.internal_address), node.hostname}:
+            wanted.setdefault(text, []).append(node)
     query = (
         select(Node.hostname, Node.address, Node.internal_address, Cluster.name)
         .join(Cluster, Cluster.id == Node.cluster_id)
@@ -57,7 +65,17 @@ def refuse_taken(session: Session, found: Iterable[RkeNode]) -> None:
         )
         .order_by(Cluster.name, Node.hostname)
     )
-    taken = [f"{row.hostname} {row.address} ({row.name})" for row in session.execute(query)]
+    return [
+        Taken(node, f"{row.hostname} {row.address} ({row.name})")
+        for row in session.execute(query)
+        for text in dict.fromkeys((row.hostname, row.address, row.internal_address))
+        for node in wanted.get(text, ())
+    ]
+
+
+def refuse_taken(session: Session, found: Iterable[RkeNode]) -> None:
+    """Raises NodesTaken naming the nodes that serve under a wanted name or address."""
+    taken = list(dict.fromkeys(one.by for one in find_taken(session, found)))
     if taken:
         names = ", ".join(taken[:20]) + (", …" if len(taken) > 20 else "")
         raise NodesTaken(field="cluster_yml.nodes", names=names)

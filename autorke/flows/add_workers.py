@@ -13,26 +13,15 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from autorke.clusters import service as clusters
 from autorke.clusters.nodes import refuse_taken
-from autorke.core.errors import Text, Unprocessable
-from autorke.flows import checking, cluster_view, initialising, joining
-from autorke.flows.params import AddWorkers, AddWorkersIn, node_data
+from autorke.core.errors import Text
+from autorke.flows import checking, cluster_view, examining, initialising, joining, proposing
+from autorke.flows.params import AddWorkers, AddWorkersIn
 from autorke.machines import service as machines
+from autorke.users.access import Actor
 from autorke.workflow.context import Context
-from autorke.workflow.definition import Accepted, Effect, Flow, Node, Outcome, Plan, Policy, Unit, register
-
-
-class FlatNetworkNotManaged(Unprocessable):
-    """Steps 5 to 7 are declared; until the network orders are built, such a cluster is refused at submit."""
-
-    code = "flat-network-not-managed"
-    text = Text(
-        zh="集群 {name} 使用扁平网络，本版本尚不能为其下网络工单",
-        en="Cluster {name} has a flat network; this release cannot order its networks yet",
-    )
-    remedy = Text(zh="选择没有扁平网络的集群", en="Choose a cluster without a flat network")
-
+from autorke.workflow.definition import Accepted, Effect, Flow, Node, Outcome, Plan, Unit, register
+from autorke.workflow.proposal import Asking, Change, Proposal
 
 flow = Flow(
     "add_workers",
@@ -46,35 +35,28 @@ flow = Flow(
 @flow.accept
 def accept(session: Session, asked: AddWorkersIn, _requester: str, ticket_id: str) -> Accepted[AddWorkers]:
     """Inside the submit transaction: reserve the machines, all or none, and freeze what they are."""
-    cluster = clusters.get(session, asked.cluster_id)
-    if cluster.flat_network:
-        raise FlatNetworkNotManaged(field="cluster_id", name=cluster.name)
-    wanted = {machine.machine_id: machine for machine in asked.machines}
-    reserved = machines.reserve(session, ids=list(wanted), ticket_id=UUID(ticket_id))
-    nodes = [
-        Node(str(row.id), data["hostname"], data)
-        for row in reserved
-        for data in [node_data(row, wanted[row.id], asked)]
-    ]
+    cluster = proposing.cluster_of(session, asked)
+    ids = [machine.machine_id for machine in asked.machines]
+    nodes = proposing.nodes_of(machines.reserve(session, ids=ids, ticket_id=UUID(ticket_id)), asked)
     refuse_taken(session, [joining.rke_node(node) for node in nodes])
-    return Accepted(
-        params=AddWorkers(
-            cluster_id=cluster.id,
-            cluster_name=cluster.name,
-            kubernetes_version=cluster.kubernetes_version,
-            flat_network=cluster.flat_network,
-            network_plugin=cluster.network_plugin,
-            labels=asked.labels,
-            taints=asked.taints,
-            initialise=asked.initialise,
-            batches=asked.batches,
-        ),
-        nodes=nodes,
-        locks=[("cluster", str(cluster.id)), *(("machine", node.id) for node in nodes)],
-        scope_id=str(cluster.id),
-        policy=Policy(clusters.policy_of(cluster, "add_workers")),
-        summary=f"{cluster.name}: +{len(nodes)} worker",
-    )
+    return proposing.accepted(cluster, asked, nodes)
+
+
+@flow.propose
+def propose(session: Session, asked: AddWorkersIn, actor: Actor) -> Proposal:
+    """The same without a reservation, for a wizard: each machine that a submit would refuse with its reason."""
+    return proposing.propose(session, asked, actor)
+
+
+@flow.show
+def show(session: Session, asked: AddWorkersIn, proposal: Proposal) -> Change:
+    return proposing.show(session, asked, proposal)
+
+
+@flow.examine
+def examine(asked: AddWorkersIn, proposal: Proposal, asking: Asking) -> None:
+    """What the validate step will check, at once and for one person."""
+    examining.examine(asked, proposal, asking)
 
 
 @flow.release

@@ -62,10 +62,15 @@ def _target(ctx: Context, node: Node) -> SshTarget:
         return ssh_targets(session, ids, purpose=purpose, secrets=ctx.secrets, names=ids)[UUID(node.id)]
 
 
+def config_after(view: ClusterView, nodes: Sequence[Node]) -> tuple[str, list[RkeNode]]:
+    """cluster.yml with these workers, and those that it does not name yet. Raises RkeFileError."""
+    added = recording.missing(view, [rke_node(node) for node in nodes])
+    return add_workers(view.cluster_yml, added) if added else view.cluster_yml, added
+
+
 def config_change(view: ClusterView, nodes: Sequence[Node]) -> dict[str, Any]:
     """cluster.yml before and after, as text diff and as settings, secrets masked."""
-    added = recording.missing(view, [rke_node(node) for node in nodes])
-    after = add_workers(view.cluster_yml, added) if added else view.cluster_yml
+    after, added = config_after(view, nodes)
     diff = compare_configs(view.cluster_yml, after, labels=(f"cluster.yml {view.config_number}", "cluster.yml (after)"))
     return {
         "cluster": view.name,

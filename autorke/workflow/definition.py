@@ -21,6 +21,7 @@ from autorke.workflow.states import NodeState
 
 if TYPE_CHECKING:
     from autorke.workflow.context import Context
+    from autorke.workflow.proposal import Asking, Change, Proposal
 
 P = TypeVar("P", bound=BaseModel)
 
@@ -197,6 +198,9 @@ class Accepted(Generic[P]):
 
 AcceptFn = Callable[[Session, Any, str, str], Accepted[Any]]
 ReleaseFn = Callable[[Session, str, Sequence[Node], bool], None]
+ProposeFn = Callable[[Session, Any, Any], "Proposal"]
+ShowFn = Callable[[Session, Any, "Proposal"], "Change"]
+ExamineFn = Callable[[Any, "Proposal", "Asking"], None]
 
 
 @dataclass
@@ -211,6 +215,9 @@ class Flow:
     steps: list[Step] = field(default_factory=list)
     accept_fn: AcceptFn | None = None
     release_fn: ReleaseFn | None = None
+    propose_fn: ProposeFn | None = None
+    show_fn: ShowFn | None = None
+    examine_fn: ExamineFn | None = None
 
     def accept(self, fn: AcceptFn) -> AcceptFn:
         """Register `(session, request, requester_id, ticket_id) -> Accepted`, run inside the submit transaction."""
@@ -220,6 +227,21 @@ class Flow:
     def release(self, fn: ReleaseFn) -> ReleaseFn:
         """Register `(session, ticket_id, nodes, succeeded)`, run in the transaction that ends the ticket."""
         self.release_fn = fn
+        return fn
+
+    def propose(self, fn: ProposeFn) -> ProposeFn:
+        """Register `(session, request, actor) -> Proposal`: what a submit would freeze and refuse; writes nothing."""
+        self.propose_fn = fn
+        return fn
+
+    def show(self, fn: ShowFn) -> ShowFn:
+        """Register `(session, request, proposal) -> Change`: what the ticket would change, from our own records."""
+        self.show_fn = fn
+        return fn
+
+    def examine(self, fn: ExamineFn) -> ExamineFn:
+        """Register `(request, proposal, asking)`: the checks of the flow on the eligible targets, reads only."""
+        self.examine_fn = fn
         return fn
 
     def step(
