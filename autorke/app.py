@@ -16,6 +16,7 @@ from autorke.core.settings import get_settings
 from autorke.credentials import routes as credentials_routes
 from autorke.flows.wiring import wire
 from autorke.machines import routes as machines_routes
+from autorke.machines import set_routes as machine_set_routes
 from autorke.tickets import admin_routes as ticket_admin_routes
 from autorke.tickets import routes as tickets_routes
 from autorke.tickets import stream_routes
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     oidc_routes.router,
     admin_routes.router,
     credentials_routes.router,
+    machine_set_routes.router,  # before the routes of one machine, whose path would take its words for ids
     machines_routes.router,
     cmdb_routes.router,
     clusters_routes.router,

@@ -23,6 +23,19 @@ def get_session() -> Iterator[Session]:
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 
 
+_FILTER_HELP = "`column:operator:value`, repeatable; all must match"
+
+
+def _filters(
+    filter: Annotated[list[Annotated[str, Query(max_length=4000)]] | None, Query(description=_FILTER_HELP)] = None,
+) -> tuple[str, ...]:
+    return tuple(filter or ())
+
+
+FiltersDep = Annotated[tuple[str, ...], Depends(_filters)]
+"""For routes that ask for all rows of a list under the list's own filters, without its pages."""
+
+
 def _page(
     limit: Annotated[int, Query(ge=1, le=500, description="Rows per page")] = 50,
     cursor: Annotated[str | None, Query(max_length=4000, description="`next` of the page before")] = None,
@@ -31,7 +44,7 @@ def _page(
     ] = None,
     filter: Annotated[
         list[Annotated[str, Query(max_length=4000)]] | None,
-        Query(description="`column:operator:value`, repeatable; all must match"),
+        Query(description=_FILTER_HELP),
     ] = None,
     total: Annotated[bool, Query(description="Also count all matches")] = False,
 ) -> PageQuery:
