@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BindRoleData, BindRoleErrors, BindRoleResponses, CancelData, CancelErrors, CancelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CloseData, CloseErrors, CloseResponses, CompareRevisionsData, CompareRevisionsErrors, CompareRevisionsResponses, CreateCredentialData, CreateCredentialErrors, CreateCredentialResponses, CreateDelegationData, CreateDelegationErrors, CreateDelegationResponses, CreateMachineData, CreateMachineErrors, CreateMachineResponses, CreateSourceData, CreateSourceErrors, CreateSourceResponses, CreateTicketData, CreateTicketErrors, CreateTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DecideData, DecideErrors, DecideResponses, DeleteCredentialData, DeleteCredentialErrors, DeleteCredentialResponses, DeleteDelegationData, DeleteDelegationErrors, DeleteDelegationResponses, DeleteTokenData, DeleteTokenErrors, DeleteTokenResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DescribeCredentialData, DescribeCredentialErrors, DescribeCredentialResponses, DownloadRevisionData, DownloadRevisionErrors, DownloadRevisionResponses, ExcludeData, ExcludeErrors, ExcludeResponses, FindMachinesData, FindMachinesErrors, FindMachinesResponses, FinishSsoData, FinishSsoErrors, ForgetClusterData, ForgetClusterErrors, ForgetClusterResponses, GetClusterData, GetClusterErrors, GetClusterResponses, GetCredentialData, GetCredentialErrors, GetCredentialResponses, GetEngineData, GetEngineErrors, GetEngineResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMachineData, GetMachineErrors, GetMachineResponses, GetMeData, GetMeErrors, GetMeResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRunData, GetRunErrors, GetRunResponses, GetSourceData, GetSourceErrors, GetSourceResponses, GetTicketData, GetTicketErrors, GetTicketResponses, GetUserData, GetUserErrors, GetUserResponses, ImportClusterData, ImportClusterErrors, ImportClusterResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListClustersData, ListClustersErrors, ListClustersResponses, ListCredentialsData, ListCredentialsErrors, ListCredentialsResponses, ListDelegationsData, ListDelegationsErrors, ListDelegationsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFlowsData, ListFlowsErrors, ListFlowsResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListMachinesData, ListMachinesErrors, ListMachinesResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListPlansData, ListPlansErrors, ListPlansResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListSourcesData, ListSourcesErrors, ListSourcesResponses, ListTicketNodesData, ListTicketNodesErrors, ListTicketNodesResponses, ListTicketsData, ListTicketsErrors, ListTicketsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LogInData, LogInErrors, LoginMethodsData, LoginMethodsErrors, LoginMethodsResponses, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, PauseData, PauseErrors, PauseResponses, PinHostKeyData, PinHostKeyErrors, PinHostKeyResponses, PreviewData, PreviewErrors, PreviewResponses, ReadLogData, ReadLogErrors, ReadLogResponses, ReceiveCallbackData, ReceiveCallbackErrors, ReceiveCallbackResponses, ReplaceSecretData, ReplaceSecretErrors, ReplaceSecretResponses, RequestSyncData, RequestSyncErrors, RequestSyncResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, ResolveData, ResolveErrors, ResolveResponses, ResumeData, ResumeErrors, ResumeResponses, RetryData, RetryErrors, RetryResponses, RevokeApprovalData, RevokeApprovalErrors, RevokeApprovalResponses, ScanHostKeyData, ScanHostKeyErrors, ScanHostKeyResponses, SetEngineData, SetEngineErrors, SetEngineResponses, SetStateData, SetStateErrors, SetStateResponses, StartSsoData, StartSsoErrors, StreamTicketData, StreamTicketErrors, StreamTicketResponse, StreamTicketResponses, UnbindRoleData, UnbindRoleErrors, UnbindRoleResponses, UpdateClusterData, UpdateClusterErrors, UpdateClusterResponses, UpdateMachineData, UpdateMachineErrors, UpdateMachineResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateSourceData, UpdateSourceErrors, UpdateSourceResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, VerifyClusterData, VerifyClusterErrors, VerifyClusterResponses } from './types.gen';
+import type { BindRoleData, BindRoleErrors, BindRoleResponses, CancelData, CancelErrors, CancelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CloseData, CloseErrors, CloseResponses, CompareRevisionsData, CompareRevisionsErrors, CompareRevisionsResponses, CreateCredentialData, CreateCredentialErrors, CreateCredentialResponses, CreateDelegationData, CreateDelegationErrors, CreateDelegationResponses, CreateMachineData, CreateMachineErrors, CreateMachineResponses, CreateSourceData, CreateSourceErrors, CreateSourceResponses, CreateTicketData, CreateTicketErrors, CreateTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DecideData, DecideErrors, DecideResponses, DeleteCredentialData, DeleteCredentialErrors, DeleteCredentialResponses, DeleteDelegationData, DeleteDelegationErrors, DeleteDelegationResponses, DeleteTokenData, DeleteTokenErrors, DeleteTokenResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DescribeCredentialData, DescribeCredentialErrors, DescribeCredentialResponses, DownloadRevisionData, DownloadRevisionErrors, DownloadRevisionResponses, ExcludeData, ExcludeErrors, ExcludeResponses, ExportMachinesData, ExportMachinesErrors, ExportMachinesResponses, FindMachinesData, FindMachinesErrors, FindMachinesResponses, FinishSsoData, FinishSsoErrors, ForgetClusterData, ForgetClusterErrors, ForgetClusterResponses, GetClusterData, GetClusterErrors, GetClusterResponses, GetCredentialData, GetCredentialErrors, GetCredentialResponses, GetEngineData, GetEngineErrors, GetEngineResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMachineData, GetMachineErrors, GetMachineResponses, GetMeData, GetMeErrors, GetMeResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRunData, GetRunErrors, GetRunResponses, GetSourceData, GetSourceErrors, GetSourceResponses, GetTicketData, GetTicketErrors, GetTicketResponses, GetUserData, GetUserErrors, GetUserResponses, ImportClusterData, ImportClusterErrors, ImportClusterResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListClustersData, ListClustersErrors, ListClustersResponses, ListCredentialsData, ListCredentialsErrors, ListCredentialsResponses, ListDelegationsData, ListDelegationsErrors, ListDelegationsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFlowsData, ListFlowsErrors, ListFlowsResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListMachinesData, ListMachinesErrors, ListMachinesResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListPlansData, ListPlansErrors, ListPlansResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListSourcesData, ListSourcesErrors, ListSourcesResponses, ListTicketNodesData, ListTicketNodesErrors, ListTicketNodesResponses, ListTicketsData, ListTicketsErrors, ListTicketsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LogInData, LogInErrors, LoginMethodsData, LoginMethodsErrors, LoginMethodsResponses, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, PauseData, PauseErrors, PauseResponses, PinHostKeyData, PinHostKeyErrors, PinHostKeyResponses, PreviewData, PreviewErrors, PreviewResponses, ReadLogData, ReadLogErrors, ReadLogResponses, ReceiveCallbackData, ReceiveCallbackErrors, ReceiveCallbackResponses, ReplaceSecretData, ReplaceSecretErrors, ReplaceSecretResponses, RequestSyncData, RequestSyncErrors, RequestSyncResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, ResolveData, ResolveErrors, ResolveResponses, ResumeData, ResumeErrors, ResumeResponses, RetryData, RetryErrors, RetryResponses, RevokeApprovalData, RevokeApprovalErrors, RevokeApprovalResponses, ScanHostKeyData, ScanHostKeyErrors, ScanHostKeyResponses, SelectManyData, SelectManyErrors, SelectManyResponses, SetEngineData, SetEngineErrors, SetEngineResponses, SetStateData, SetStateErrors, SetStateResponses, StartSsoData, StartSsoErrors, StreamTicketData, StreamTicketErrors, StreamTicketResponse, StreamTicketResponses, SummariseMachinesData, SummariseMachinesErrors, SummariseMachinesResponses, UnbindRoleData, UnbindRoleErrors, UnbindRoleResponses, UpdateClusterData, UpdateClusterErrors, UpdateClusterResponses, UpdateMachineData, UpdateMachineErrors, UpdateMachineResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateSourceData, UpdateSourceErrors, UpdateSourceResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, VerifyClusterData, VerifyClusterErrors, VerifyClusterResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -477,6 +477,58 @@ export const replaceSecret = <ThrowOnError extends boolean = true>(options: Opti
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * Summarise Machines
+ *
+ * How many machines match, by state, and the most frequent values of columns.
+ */
+export const summariseMachines = <ThrowOnError extends boolean = true>(options?: Options<SummariseMachinesData, ThrowOnError>): RequestResult<SummariseMachinesResponses, SummariseMachinesErrors, ThrowOnError, 'data'> => (options?.client ?? client).get<SummariseMachinesResponses, SummariseMachinesErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/machines/summary',
+    ...options
+});
+
+/**
+ * Select Many
+ *
+ * What a selection means now: how many machines, which, and one column of them for a copy.
+ */
+export const selectMany = <ThrowOnError extends boolean = true>(options: Options<SelectManyData, ThrowOnError>): RequestResult<SelectManyResponses, SelectManyErrors, ThrowOnError, 'data'> => (options.client ?? client).post<SelectManyResponses, SelectManyErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/machines/selection',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Export Machines
+ *
+ * Every machine that matches, as a file. Cells that a spreadsheet would take for a formula begin with `'`.
+ */
+export const exportMachines = <ThrowOnError extends boolean = true>(options?: Options<ExportMachinesData, ThrowOnError>): RequestResult<ExportMachinesResponses, ExportMachinesErrors, ThrowOnError, 'data'> => (options?.client ?? client).get<ExportMachinesResponses, ExportMachinesErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/machines/export',
+    ...options
 });
 
 /**

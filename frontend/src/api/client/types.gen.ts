@@ -750,6 +750,36 @@ export type ExcludeIn = {
 };
 
 /**
+ * FacetOut
+ *
+ * The most frequent values of a column under all filters but its own; `distinct` says how many there are in all.
+ */
+export type FacetOut = {
+    /**
+     * Distinct
+     */
+    distinct: number;
+    /**
+     * Values
+     */
+    values: Array<FacetValueOut>;
+};
+
+/**
+ * FacetValueOut
+ */
+export type FacetValueOut = {
+    /**
+     * Value
+     */
+    value: string;
+    /**
+     * Count
+     */
+    count: number;
+};
+
+/**
  * FieldRule
  *
  * Where one of our fields is found in a row, and how its value is translated.
@@ -2946,6 +2976,58 @@ export type ScanOut = {
 };
 
 /**
+ * SelectionIn
+ */
+export type SelectionIn = {
+    /**
+     * Ids
+     *
+     * These machines; left out: every machine that matches
+     */
+    ids?: Array<string> | null;
+    /**
+     * Filter
+     *
+     * `column:operator:value`; all must match
+     */
+    filter?: Array<string>;
+    /**
+     * Exclude Ids
+     */
+    exclude_ids?: Array<string>;
+    /**
+     * Column
+     *
+     * Also give this column's values, for a copy
+     */
+    column?: string;
+};
+
+/**
+ * SelectionOut
+ *
+ * `ids` are the first 5,000 by host name; `values` stand in the same order.
+ */
+export type SelectionOut = {
+    /**
+     * Count
+     */
+    count: number;
+    /**
+     * Ids
+     */
+    ids: Array<string>;
+    /**
+     * Truncated
+     */
+    truncated: boolean;
+    /**
+     * Values
+     */
+    values: Array<string> | null;
+};
+
+/**
  * SettingOut
  */
 export type SettingOut = {
@@ -3273,6 +3355,38 @@ export type StepOut = {
      * Ended At
      */
     ended_at: string | null;
+};
+
+/**
+ * SummaryOut
+ *
+ * `conflicts` and `vanished` count machines. Asked facets come in the order they were asked for.
+ */
+export type SummaryOut = {
+    /**
+     * Total
+     */
+    total: number;
+    /**
+     * States
+     */
+    states: {
+        [key: string]: number;
+    };
+    /**
+     * Conflicts
+     */
+    conflicts: number;
+    /**
+     * Vanished
+     */
+    vanished: number;
+    /**
+     * Facets
+     */
+    facets: {
+        [key: string]: FacetOut;
+    };
 };
 
 /**
@@ -5107,6 +5221,129 @@ export type ReplaceSecretResponses = {
 };
 
 export type ReplaceSecretResponse = ReplaceSecretResponses[keyof ReplaceSecretResponses];
+
+export type SummariseMachinesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Facet
+         *
+         * Columns, comma separated, whose values to count
+         */
+        facet?: string;
+        /**
+         * Filter
+         *
+         * `column:operator:value`, repeatable; all must match
+         */
+        filter?: Array<string> | null;
+    };
+    url: '/api/v1/machines/summary';
+};
+
+export type SummariseMachinesErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type SummariseMachinesError = SummariseMachinesErrors[keyof SummariseMachinesErrors];
+
+export type SummariseMachinesResponses = {
+    /**
+     * Successful Response
+     */
+    200: SummaryOut;
+};
+
+export type SummariseMachinesResponse = SummariseMachinesResponses[keyof SummariseMachinesResponses];
+
+export type SelectManyData = {
+    body: SelectionIn;
+    path?: never;
+    query?: never;
+    url: '/api/v1/machines/selection';
+};
+
+export type SelectManyErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type SelectManyError = SelectManyErrors[keyof SelectManyErrors];
+
+export type SelectManyResponses = {
+    /**
+     * Successful Response
+     */
+    200: SelectionOut;
+};
+
+export type SelectManyResponse = SelectManyResponses[keyof SelectManyResponses];
+
+export type ExportMachinesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Sort
+         *
+         * As in the list
+         */
+        sort?: string;
+        /**
+         * Columns
+         *
+         * Comma separated; all if empty
+         */
+        columns?: string;
+        /**
+         * Format
+         */
+        format?: 'csv' | 'json';
+        /**
+         * Filter
+         *
+         * `column:operator:value`, repeatable; all must match
+         */
+        filter?: Array<string> | null;
+    };
+    url: '/api/v1/machines/export';
+};
+
+export type ExportMachinesErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ExportMachinesError = ExportMachinesErrors[keyof ExportMachinesErrors];
+
+export type ExportMachinesResponses = {
+    /**
+     * Successful Response
+     */
+    200: string;
+};
+
+export type ExportMachinesResponse = ExportMachinesResponses[keyof ExportMachinesResponses];
 
 export type ListMachinesData = {
     body?: never;
