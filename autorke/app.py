@@ -19,7 +19,7 @@ from autorke.machines import routes as machines_routes
 from autorke.machines import set_routes as machine_set_routes
 from autorke.tickets import admin_routes as ticket_admin_routes
 from autorke.tickets import routes as tickets_routes
-from autorke.tickets import stream_routes
+from autorke.tickets import stream_routes, wizard_routes
 from autorke.users import admin_routes, oidc_routes
 from autorke.users import routes as users_routes
 from autorke.web import health, openapi, problems, sse, ui
@@ -40,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     clusters_routes.router,
     configs_routes.router,
     tickets_routes.router,
+    wizard_routes.router,
     stream_routes.router,
     ticket_admin_routes.router,
 )

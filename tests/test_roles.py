@@ -94,6 +94,8 @@ ACCESS: dict[str, str] = {
     "GET /api/v1/clusters/{cluster_id}/revisions/{kind}/{number}/file": "admin",
     # tickets
     "GET /api/v1/flows": ALL,
+    "POST /api/v1/flows/{name}/preview": "requester admin",
+    "POST /api/v1/flows/{name}/checks": "requester admin",
     "GET /api/v1/tickets": ALL,
     "POST /api/v1/tickets": "requester admin",
     "GET /api/v1/tickets/{ticket_id}": ALL,

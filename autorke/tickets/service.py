@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from autorke.tickets.schemas import TicketIn
 from autorke.users.access import Actor, Permission, may, scope
 from autorke.workflow import callbacks, commands, locks, logstore, results
 from autorke.workflow.callbacks import CallbackNotJson
-from autorke.workflow.definition import find_flow
+from autorke.workflow.definition import Flow, find_flow
 from autorke.workflow.errors import UnknownFlow
 from autorke.workflow.journal import By
 from autorke.workflow.models import (
@@ -72,17 +72,22 @@ def by(actor: Actor) -> By:
     return By("user", str(actor.user_id))
 
 
-def create(session: Session, actor: Actor, body: TicketIn, key: str | None) -> Ticket:
-    """Submit a ticket; a refusal of any kind leaves nothing behind."""
-    flow = find_flow(body.flow)
+def flow_form(name: str, request: dict[str, Any]) -> tuple[Flow, BaseModel]:
+    """The flow and its own form, filled. Raises UnknownFlow, BadRequestForm."""
+    flow = find_flow(name)
     if flow is None:
-        raise UnknownFlow(field="flow", name=body.flow)
+        raise UnknownFlow(field="flow", name=name)
     try:
-        request = flow.request.model_validate(body.request)
+        return flow, flow.request.model_validate(request)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(["request", *map(str, first["loc"])])
         raise BadRequestForm(field=where, reason=first["msg"]) from error
+
+
+def create(session: Session, actor: Actor, body: TicketIn, key: str | None) -> Ticket:
+    """Submit a ticket; a refusal of any kind leaves nothing behind."""
+    _, request = flow_form(body.flow, body.request)
     ticket, _ = commands.submit(session, body.flow, request, actor.user_id, key)
     actor.require("ticket:create", ticket.scope_id)
     return ticket

@@ -137,3 +137,31 @@ def may(session: Session, user_id: UUID, permission: Permission, cluster_id: UUI
 def has_role(session: Session, user_id: UUID, role: Role, cluster_id: UUID | None) -> bool:
     """Like `may`, for gates that name roles."""
     return _has_role(current_bindings(session, user_id), role, cluster_id)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Somebody who holds a permission, and by which roles."""
+
+    id: UUID
+    name: str
+    display_name: str
+    roles: tuple[str, ...]
+
+
+def holders(session: Session, permission: Permission, cluster_id: UUID | None) -> list[Holder]:
+    """Everybody who holds the permission on this cluster at this moment, by name; disabled people hold nothing."""
+    roles = [role for role, held in ROLES.items() if permission in held]
+    here = RoleBinding.cluster_id == cluster_id if cluster_id is not None else false()
+    rows = session.execute(
+        select(User.id, User.name, User.display_name, RoleBinding.role)
+        .join(RoleBinding, RoleBinding.user_id == User.id)
+        .where(RoleBinding.role.in_(roles), or_(RoleBinding.cluster_id.is_(None), here), ~User.disabled)
+        .order_by(User.name, RoleBinding.role)
+    )
+    found: dict[UUID, Holder] = {}
+    for user_id, name, display_name, role in rows:
+        before = found.get(user_id)
+        held = (*before.roles, role) if before else (role,)
+        found[user_id] = Holder(user_id, name, display_name, tuple(dict.fromkeys(held)))
+    return list(found.values())

@@ -118,12 +118,13 @@ def _insert(
         TicketNode(ticket_id=ticket_id, node_id=node.id, ord=i, name=node.name, data=dict(node.data))
         for i, node in enumerate(accepted.nodes)
     )
-    session.add_all(_step_rows(flow, accepted, ticket_id))
+    session.add_all(step_rows(flow, accepted, ticket_id))
     session.flush()
     return lock_ticket(session, ticket_id)
 
 
-def _step_rows(flow: Flow, accepted: Accepted[Any], ticket_id: UUID) -> list[StepRow]:
+def step_rows(flow: Flow, accepted: Accepted[Any], ticket_id: UUID) -> list[StepRow]:
+    """The steps of such a ticket with their gates, those skipped with the reason; not in the session yet."""
     reasons = [step.skip_fn(accepted.params) if step.skip_fn else None for step in flow.steps]
     running: list[tuple[int, Step]] = [(i, s) for i, s in enumerate(flow.steps) if reasons[i] is None]
     effects: list[Effect] = [step.effect for _, step in running]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from autorke.workflow.models import LockRequest, ResourceLock, Ticket
@@ -111,6 +111,27 @@ def _ahead(session: Session, ticket_id: UUID, key: Key, place: int) -> list[Wait
     return [Waiting(*key, row.id, row.number, True) for row in held] + [
         Waiting(*key, row.id, row.number, False) for row in earlier
     ]
+
+
+def ahead(session: Session, keys: Iterable[Key]) -> Sequence[Waiting]:
+    """What a ticket that asked for these keys now would wait for: their holders, then who waits for them already."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return []
+    held = (
+        select(ResourceLock.kind, ResourceLock.key, Ticket.id, Ticket.number)
+        .join(Ticket, Ticket.id == ResourceLock.ticket_id)
+        .where(tuple_(ResourceLock.kind, ResourceLock.key).in_(wanted))
+        .order_by(Ticket.number)
+    )
+    queued = (
+        select(LockRequest.kind, LockRequest.key, Ticket.id, Ticket.number)
+        .join(Ticket, Ticket.id == LockRequest.ticket_id)
+        .where(tuple_(LockRequest.kind, LockRequest.key).in_(wanted), Ticket.state == TicketState.QUEUED)
+        .order_by(LockRequest.id)
+    )
+    holding = [Waiting(*row, holds=True) for row in session.execute(held)]
+    return holding + [Waiting(*row, holds=False) for row in session.execute(queued)]
 
 
 def fence_of(session: Session, ticket_id: UUID) -> int:
