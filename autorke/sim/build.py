@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from autorke.sim.fleet import ClusterSpec, Fleet, KindName, OsName, Place
+from autorke.sim.fleet import ClusterSpec, Fleet, KindName, MachineGroup, OsName, Place
+from autorke.sim.hardware import SYSTEMS, Model, model_of
 from autorke.sim.kube.cluster import Cluster
 from autorke.sim.kube.kinds import CALICO_KINDS, CONFIG_MAPS, SECRETS
 from autorke.sim.kube.pki import SSL, Bundle, ClusterPki
-from autorke.sim.machine.facts import DiskFacts, DockerFacts, Facts, GpuFacts, InterfaceFacts, OsFacts
+from autorke.sim.machine.facts import DiskFacts, DockerFacts, Facts, GpuFacts, InterfaceFacts
 from autorke.sim.machine.host import Host
 from autorke.sim.rke import config, containers
 from autorke.sim.rke.config import Node
@@ -21,62 +22,19 @@ from autorke.sim.world import World
 
 PER_NET = 250
 """Addresses used of each third octet."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A hardware type. Disks in GB."""
-
-    model: str
-    vendor: str
-    cpus: int
-    memory_gb: int
-    disks: tuple[int, ...]
-    gpus: int = 0
-
-
-KINDS: dict[KindName, Kind] = {
-    "web": Kind("PowerEdge R640", "Dell Inc.", 64, 256, (480, 1920)),
-    "storage": Kind("FusionServer 2288H V5", "Huawei", 48, 192, (480, 8000, 8000)),
-    "gpu": Kind("NF5468M6", "Inspur", 128, 1024, (960, 3840), 8),
-    "small": Kind("R4900 G3", "H3C", 32, 128, (480,)),
-}
-SYSTEMS: dict[OsName, tuple[OsFacts, str]] = {
-    "debian11": (
-        OsFacts(version_id="11", pretty_name="Debian GNU/Linux 11 (bullseye)", codename="bullseye"),
-        "5.10.0-28-amd64",
-    ),
-    "debian12": (OsFacts(), "6.1.0-18-amd64"),
-    "ubuntu20": (
-        OsFacts(id="ubuntu", version_id="20.04", pretty_name="Ubuntu 20.04.6 LTS", id_like="debian", codename="focal"),
-        "5.4.0-173-generic",
-    ),
-    "ubuntu22": (
-        OsFacts(id="ubuntu", version_id="22.04", pretty_name="Ubuntu 22.04.4 LTS", id_like="debian", codename="jammy"),
-        "5.15.0-101-generic",
-    ),
-    "centos7": (
-        OsFacts(id="centos", version_id="7", pretty_name="CentOS Linux 7 (Core)", id_like="rhel fedora", codename=""),
-        "5.4.268-1.el7.elrepo.x86_64",
-    ),
-    "rocky9": (
-        OsFacts(
-            id="rocky",
-            version_id="9.3",
-            pretty_name="Rocky Linux 9.3 (Blue Onyx)",
-            id_like="rhel centos fedora",
-            codename="",
-        ),
-        "5.14.0-362.24.1.el9_3.x86_64",
-    ),
-}
+CONTRADICTED = ("memory_gb", "cpu_cores", "os_version", "docker_version")
+"""What the CMDB may say wrongly of a free machine, in its own field names."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine of the fleet as an inventory sees it; `host` is what it really is."""
+    """A machine of the fleet as an inventory sees it; `host` is what it really is.
+
+    The CMDB is wrong about some: `contradicts` names what the machine itself does not confirm.
+    """
 
     host: Host
+    model: Model
     kind: KindName
     os: OsName
     place: Place
@@ -87,6 +45,8 @@ class Machine:
     cluster: str = ""
     roles: tuple[str, ...] = ()
     prepared: bool = True
+    faulty: bool = False
+    contradicts: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,9 +76,7 @@ def build(world: World, fleet: Fleet, net: int, key_path: str, known: Mapping[st
         machines += members
         clusters.append(_cluster(world, fleet, spec, members, key_path, known.get(spec.name)))
     for group in fleet.machines:
-        for n in range(1, group.count + 1):
-            made = maker.make(f"{group.prefix}-{n:03d}", group.kind, group.os, group.place, prepared=group.prepared)
-            machines.append(Machine(*made, group.owner, group.business, prepared=group.prepared))
+        machines += [maker.free(group, n) for n in range(1, group.count + 1)]
     return Built(machines, clusters)
 
 
@@ -141,24 +99,36 @@ class _Machines:
     def member(self, spec: ClusterSpec, n: int) -> Machine:
         master = n < spec.masters
         name = f"{spec.name}-{'m' if master else 'w'}{n + 1 if master else n + 1 - spec.masters:03d}"
-        made = self.make(name, spec.kind, spec.os, spec.place, prepared=True)
+        kind = spec.master_kind or spec.kind if master else spec.kind
+        made = self._make(name, kind, spec.os, spec.place, prepared=True)
         roles = ("controlplane", "etcd") if master else ("worker",)
-        return Machine(*made, spec.owner, spec.business, spec.name, roles)
+        renamed = not master and n + 1 - spec.masters in spec.renamed
+        return Machine(*made, spec.owner, spec.business, spec.name, roles, contradicts="hostname" if renamed else "")
 
-    def make(
+    def free(self, group: MachineGroup, n: int) -> Machine:
+        made = self._make(f"{group.prefix}-{n:03d}", group.kind, group.os, group.place, prepared=group.prepared)
+        faulty = n in group.faulty
+        made[0].dead = faulty
+        contradicts = CONTRADICTED[n % len(CONTRADICTED)] if n in group.contradicts else ""
+        owner, prepared = group.owner, group.prepared
+        return Machine(*made, owner, group.business, prepared=prepared, faulty=faulty, contradicts=contradicts)
+
+    def _make(
         self, name: str, kind: KindName, os: OsName, place: Place, *, prepared: bool
-    ) -> tuple[Host, KindName, OsName, Place, int, int]:
+    ) -> tuple[Host, Model, KindName, OsName, Place, int, int]:
         address = next(self._addresses)
         digest = hashlib.sha256(f"{self._seed}/{name}".encode()).digest()
-        facts = _facts(name, address, KINDS[kind], os, digest, prepared=prepared)
-        facts.docker.pull_seconds = self._timing.pull_seconds
         n = self._placed.get(place, 0)
         self._placed[place] = n + 1
+        rack, unit = n // place.per_rack + 1, n % place.per_rack + 1
+        model = model_of(kind, self._seed, place, rack)
+        facts = _facts(name, address, model, os, digest, prepared=prepared)
+        facts.docker.pull_seconds = self._timing.pull_seconds
         host = self._world.add_host(name, address, facts)
-        return host, kind, os, place, n // place.per_rack + 1, n % place.per_rack + 1
+        return host, model, kind, os, place, rack, unit
 
 
-def _facts(name: str, address: str, kind: Kind, os: OsName, digest: bytes, *, prepared: bool) -> Facts:
+def _facts(name: str, address: str, model: Model, os: OsName, digest: bytes, *, prepared: bool) -> Facts:
     system, kernel = SYSTEMS[os]
     dice = random.Random(digest)  # noqa: S311 - variety, not secrets
     disks = [
@@ -168,7 +138,7 @@ def _facts(name: str, address: str, kind: Kind, os: OsName, digest: bytes, *, pr
             size_kb=size * 1_000_000,
             used_kb=int(size * 1_000_000 * dice.uniform(0.04, 0.35)),
         )
-        for n, size in enumerate(kind.disks)
+        for n, size in enumerate(model.disks)
     ]
     mac = "02:" + ":".join(f"{byte:02x}" for byte in digest[:5])
     gateway = address.rpartition(".")[0] + ".254"
@@ -176,15 +146,16 @@ def _facts(name: str, address: str, kind: Kind, os: OsName, digest: bytes, *, pr
         hostname=name,
         os=system.model_copy(),
         kernel=kernel,
-        cpus=kind.cpus,
-        memory_mb=kind.memory_gb * 1024,
-        available_mb=int(kind.memory_gb * 1024 * dice.uniform(0.5, 0.95)),
+        cpus=model.cpus,
+        cpu_model=model.cpu_model,
+        memory_mb=model.memory_gb * 1024,
+        available_mb=int(model.memory_gb * 1024 * dice.uniform(0.5, 0.95)),
         disks=disks,
         interfaces=[InterfaceFacts(address=address, mac=mac)],
         gateway=gateway,
-        gpus=[GpuFacts(pci=f"0000:{n:02x}:00.0") for n in range(0x3B, 0x3B + kind.gpus)],
-        vendor=kind.vendor,
-        model=kind.model,
+        gpus=[GpuFacts(model=model.gpu_model, pci=f"0000:{n:02x}:00.0") for n in range(0x3B, 0x3B + model.gpus)],
+        vendor=model.vendor,
+        model=model.name,
         serial=serial(digest),
         product_uuid=str(uuid.UUID(bytes=digest[:16], version=4)),
         machine_id=digest[16:].hex(),

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from autorke.sim.build import KINDS, Machine
+from autorke.sim.build import Machine
 from autorke.sim.faults import Fault
 from autorke.sim.fleet import CmdbSpec
 from autorke.sim.http import Cut, Handler, Request, Response, json_response
@@ -33,9 +33,9 @@ Row = dict[str, Any]
 def row(number: int, machine: Machine, port: int, user: str) -> Row:
     """One machine as the CMDB writes it. Sizes in GB, as such systems keep them."""
     facts = machine.host.facts
-    kind = KINDS[machine.kind]
+    model = machine.model
     place = machine.place
-    return {
+    true = {
         "id": f"CI-{100_000 + number}",
         "sn": facts.serial,
         "hostname": facts.hostname,
@@ -47,11 +47,11 @@ def row(number: int, machine: Machine, port: int, user: str) -> Row:
         "room": place.room,
         "rack": f"{place.room.upper()}-{machine.rack:02d}",
         "unit": f"U{machine.unit * 2:02d}",
-        "vendor": kind.vendor,
-        "model": kind.model,
-        "cpu_cores": kind.cpus,
-        "memory_gb": kind.memory_gb,
-        "disk_gb": sum(kind.disks),
+        "vendor": model.vendor,
+        "model": model.name,
+        "cpu_cores": model.cpus,
+        "memory_gb": model.memory_gb,
+        "disk_gb": sum(model.disks),
         "gpu_model": facts.gpus[0].model if facts.gpus else "",
         "gpu_count": len(facts.gpus),
         "os": facts.os.id,
@@ -61,9 +61,20 @@ def row(number: int, machine: Machine, port: int, user: str) -> Row:
         "owner": machine.owner,
         "department": machine.business,
         "purpose": f"k8s:{machine.cluster}" if machine.cluster else "idle",
-        "status": "in_use" if machine.cluster else "idle",
+        "status": "in_use" if machine.cluster else "fault" if machine.faulty else "idle",
         "mac": facts.interfaces[0].mac,
     }
+    return true | _wrong(machine.contradicts, true)
+
+
+def _wrong(what: str, true: Row) -> Row:
+    """What nobody kept up: half the memory since an upgrade, an old system, an old host name."""
+    if what in {"memory_gb", "cpu_cores"}:
+        return {what: true[what] // 2}
+    if what == "hostname":
+        return {what: f"old-{true[what]}"}
+    older = {"os_version": "8", "docker_version": "18.09.9"}
+    return {what: older[what]} if what else {}
 
 
 def mapping() -> dict[str, Any]:

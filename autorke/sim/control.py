@@ -1,44 +1,47 @@
 """The control API of a simulation: what happened, what is to go wrong, what machines are like. For tests, benches and
 the demo.
 
-It has no authentication and listens on loopback only, like everything here.
+It has no authentication and listens on loopback only, like everything here. What keeps pages of other sites out: a
+change needs the header `X-Sim`, which no browser sends for another site's page, and the address must be given as a
+loopback one. `/break` is the page for a visitor of the demo.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from autorke.sim import switch_page
 from autorke.sim.cmdb import NAME, Cmdb
 from autorke.sim.faults import Fault
 from autorke.sim.http import Handler, Request, Response, json_response
 from autorke.sim.machine.host import Host
+from autorke.sim.refused import Refused
+from autorke.sim.switch import Switch
 from autorke.sim.vcalico import UnknownOrder, VCalico
 from autorke.sim.world import World
 
-
-class Refused(Exception):
-    """A control request that makes no sense."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
+HEADER = "x-sim"
+READS = {"GET", "HEAD"}
 Part = Callable[[World, Request, list[str]], Any]
 
 
-def handler(world: World, index: Callable[[], dict[str, Any]], cmdb: Cmdb, vcalico: VCalico) -> Handler:
+def handler(world: World, index: Callable[[], dict[str, Any]], cmdb: Cmdb, vcalico: VCalico, switch: Switch) -> Handler:
     """`index` gives what index.json holds."""
 
     async def answer(request: Request) -> Response:
         parts = [part for part in request.path.split("/") if part]
-        if request.method == "GET" and parts in ([], ["index"]):
-            return json_response(index())
         part = _PARTS.get((request.method, parts[0] if parts else ""))
         try:
+            _keep_sites_out(request)
+            if request.method == "GET" and parts in ([], ["index"]):
+                return json_response(index())
+            if parts[:1] == ["break"]:
+                return switch_page.answer(world, cmdb, switch, request, parts[1:])
             if parts[:1] == ["cmdb"]:
                 return json_response(_cmdb(cmdb, request, parts[1:]))
             if parts[:1] == ["vcalico"]:
@@ -52,6 +55,22 @@ def handler(world: World, index: Callable[[], dict[str, Any]], cmdb: Cmdb, vcali
             return json_response({"error": str(error)}, 422)
 
     return answer
+
+
+def _keep_sites_out(request: Request) -> None:
+    """Raises Refused for what a page of another site could send: no header of ours, or a name that leads here."""
+    name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    if name != "localhost" and not _is_loopback(name):
+        raise Refused(421, "say 127.0.0.1 or localhost")
+    if request.method not in READS and HEADER not in request.headers:
+        raise Refused(403, "a change needs the header `X-Sim: 1`")
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _host(world: World, key: str) -> Host:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from autorke.sim.rke.versions import line_of
 from autorke.sim.world import Timing
 
-KindName = Literal["web", "storage", "gpu", "small"]
+KindName = Literal["web", "compute", "storage", "gpu", "inference", "small"]
 OsName = Literal["debian11", "debian12", "ubuntu20", "ubuntu22", "centos7", "rocky9"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$")]
 
@@ -30,9 +30,16 @@ class Place(_Spec):
     per_rack: int = 16
 
 
+def _within(count: int, *numbers: int) -> None:
+    """Raises ValueError for a number of no machine."""
+    strange = [n for n in numbers if not 1 <= n <= count]
+    if strange:
+        raise ValueError(f"numbers run from 1 to {count}, not {strange}")
+
+
 class MachineGroup(_Spec):
-    """Machines in no cluster. With `prepared` docker is installed; without it the machine is as the installer left
-    it.
+    """Machines in no cluster, numbered from 1. With `prepared` docker is installed; without it the machine is as the
+    installer left it. `faulty` numbers are dark, and the CMDB knows; of `contradicts` the CMDB says something wrong.
     """
 
     prefix: Name
@@ -43,26 +50,39 @@ class MachineGroup(_Spec):
     prepared: bool = True
     owner: str = "infra"
     business: str = "shared"
+    faulty: tuple[int, ...] = ()
+    contradicts: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _numbered(self) -> MachineGroup:
+        _within(self.count, *self.faulty, *self.contradicts)
+        return self
 
 
 class ClusterSpec(_Spec):
-    """A cluster that exists when the simulation begins. The first `masters` machines carry controlplane and etcd."""
+    """A cluster that exists when the simulation begins. The first `masters` machines carry controlplane and etcd.
+
+    Of the workers with the numbers `renamed` the CMDB still has an older host name.
+    """
 
     name: Name
     version: str = "v1.20.15-rancher2-1"
     masters: Annotated[int, Field(ge=1, le=7)] = 1
     workers: Annotated[int, Field(ge=0, le=5000)] = 2
     kind: KindName = "web"
+    master_kind: KindName | None = None
     os: OsName = "debian12"
     place: Place = Place()
     flat_network: bool = False
     cluster_cidr: str = "10.42.0.0/16"
     owner: str = "infra"
     business: str = "shared"
+    renamed: tuple[int, ...] = ()
 
     @model_validator(mode="after")
     def _known(self) -> ClusterSpec:
         line_of(self.version)
+        _within(self.workers, *self.renamed)
         return self
 
 

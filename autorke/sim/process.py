@@ -35,7 +35,8 @@ class SimHandle:
     _client: httpx.Client = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._client = httpx.Client(base_url=self.index["control"], timeout=30, trust_env=False)
+        base, headers = self.index["control"], {"X-Sim": "1"}
+        self._client = httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False)
 
     @property
     def private_key(self) -> str:
@@ -84,6 +85,14 @@ class SimHandle:
 
     def host(self, name: str) -> dict[str, Any]:
         return dict(self._ask("GET", f"/hosts/{name}"))
+
+    def break_(self, name: str, kind: str) -> None:
+        """Break a machine (or `cmdb`) in one of the ways of `breakages`."""
+        self._ask("POST", f"/break/{name}/{kind}")
+
+    def mend(self, name: str, kind: str = "") -> None:
+        """Undo one breakage, or all of a machine."""
+        self._ask("DELETE", f"/break/{name}/{kind}".rstrip("/"))
 
     def cmdb(self, method: str = "GET", key: str = "", **change: Any) -> Any:
         """Read, PATCH or DELETE rows of the CMDB."""

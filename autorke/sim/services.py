@@ -16,6 +16,7 @@ from autorke.sim.kube.server import ClusterServer
 from autorke.sim.machine.ssh import Door
 from autorke.sim.oidc import OidcProvider
 from autorke.sim.places import NoRoom, Place
+from autorke.sim.switch import Switch
 from autorke.sim.vcalico import VCalico
 from autorke.sim.world import World
 
@@ -31,13 +32,14 @@ class Services:
         self.cmdb = Cmdb(world, fleet.cmdb, built.machines, fleet.user)
         self.vcalico = VCalico(world, fleet.vcalico)
         self.oidc = OidcProvider(fleet.oidc, world.faults)
+        self.switch = Switch(world)
 
     async def open(self, stack: contextlib.AsyncExitStack, place: Place, listen: str) -> list[str]:
         """Listen; the URLs of control, CMDB, VCalico and OIDC. Raises NoRoom when a port is held by something else."""
         try:
             for host in self.world.hosts.values():
                 door = Door(host)
-                door.open()
+                door.settle()
                 stack.callback(door.close)
                 self.world.doors[host.name] = door
             for cluster in self.world.clusters.values():
@@ -55,7 +57,7 @@ class Services:
         return urls
 
     def _handlers(self) -> list[http.Handler]:
-        ours = control.handler(self.world, lambda: self.index, self.cmdb, self.vcalico)
+        ours = control.handler(self.world, lambda: self.index, self.cmdb, self.vcalico, self.switch)
         return [ours, self.cmdb.handler(), self.vcalico.handler(), self.oidc.handler()]
 
     def describe(self, state_dir: Path, place: Place, urls: list[str]) -> dict[str, Any]:

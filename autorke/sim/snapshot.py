@@ -1,7 +1,7 @@
 """What outlives a restart: certificates, the objects of clusters, and every machine that somebody changed.
 
-Machines that nobody touched are built again from the fleet description, so a snapshot stays small. Faults and
-counters are not kept.
+Machines that nobody touched are built again from the fleet description, so a snapshot stays small. What the switch
+broke stays broken; other faults and the counters are not kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autorke.sim.machine.files import File
 from autorke.sim.machine.host import Host
 from autorke.sim.services import Services
 
-FORMAT = 1
+FORMAT = 2
 FILE = "snapshot.json"
 
 
@@ -57,6 +57,7 @@ def take(services: Services) -> dict[str, Any]:
         "hosts": {name: _host(host) for name, host in world.hosts.items() if name in touched},
         "cmdb": services.cmdb.rows if CMDB in touched else None,
         "vcalico": services.vcalico.dump(),
+        "broken": services.switch.dump(),
     }
 
 
@@ -69,12 +70,12 @@ def restore(services: Services, snapshot: dict[str, Any]) -> None:
     for name, saved in snapshot["hosts"].items():
         _restore_host(world.hosts[name], saved)
         world.record.touched.add(name)
-        if saved["dead"]:
-            world.doors[name].settle()
+        world.doors[name].settle()
     if snapshot["cmdb"] is not None:
         services.cmdb.rows = snapshot["cmdb"]
         world.record.touched.add(CMDB)
     services.vcalico.restore(snapshot["vcalico"])
+    services.switch.restore(snapshot["broken"])
 
 
 def _host(host: Host) -> dict[str, Any]:

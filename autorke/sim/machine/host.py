@@ -149,6 +149,7 @@ class Host:
             "name": self.name,
             "address": self.address,
             "dead": self.dead,
+            "host_key": self.host_key,
             "facts": self.facts.model_dump(),
             "files": self.files.paths(),
             "containers": {found.name: found.state for found in self.engine.all()},

@@ -35,6 +35,7 @@ class Door:
         self._filler: list[socket.socket] = []
         self._connections: set[asyncssh.SSHServerConnection] = set()
         self._raw: set[socket.socket] = set()
+        self._greeted: set[socket.socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._options: asyncssh.SSHServerConnectionOptions | None = None
         host.on_dead = self.go_dark
@@ -61,11 +62,18 @@ class Door:
         self.drop()
 
     def drop(self) -> None:
-        """End every connection at once, as a power cut does."""
+        """End every connection at once, as a power cut does.
+
+        Whoever is greeted already belongs to asyncssh, which closes the socket itself, a turn of the loop later: closed
+        here, its number would go to the next socket while the loop still watches it for the old one.
+        """
         for connection in list(self._connections):
             connection.abort()
         for sock in list(self._raw):
             sock.close()
+        for sock in list(self._greeted):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         self._raw.clear()
 
     def go_dark(self) -> None:
@@ -107,14 +115,16 @@ class Door:
         try:
             if await self._hindered(sock):
                 return
+            self._raw.discard(sock)
+            self._greeted.add(sock)
             with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
                 connection = await asyncssh.run_server(sock, options=self.options())
                 self._connections.add(connection)
-                sock = connection.get_extra_info("socket", sock)
                 await connection.wait_closed()
                 self._connections.discard(connection)
         finally:
             self._raw.discard(sock)
+            self._greeted.discard(sock)
 
     async def _hindered(self, sock: socket.socket) -> bool:
         """Whether a fault kept the SSH conversation from beginning."""
