@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI
 
+from autorke.clusters import eligibility_routes
 from autorke.clusters import routes as clusters_routes
 from autorke.cmdb import routes as cmdb_routes
 from autorke.configs import routes as configs_routes
@@ -36,6 +37,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     credentials_routes.router,
     machine_set_routes.router,  # before the routes of one machine, whose path would take its words for ids
     machines_routes.router,
+    eligibility_routes.router,
     cmdb_routes.router,
     clusters_routes.router,
     configs_routes.router,

@@ -65,6 +65,7 @@ ACCESS: dict[str, str] = {
     "GET /api/v1/machines/summary": ALL,
     "POST /api/v1/machines/selection": ALL,
     "GET /api/v1/machines/export": ALL,
+    "POST /api/v1/machines/eligibility": ALL,
     "GET /api/v1/machines/{machine_id}": ALL,
     "PATCH /api/v1/machines/{machine_id}": "admin",
     "POST /api/v1/machines/{machine_id}/state": "admin",
