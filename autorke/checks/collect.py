@@ -90,7 +90,7 @@ def _machine(
     argv = ["sh", "-s", "--", root, remote.target.docker_socket, wanted.prefix_path]
     sent = clock_ns()
     try:
-        answer = remote.run(argv, stdin=facts_script(), timeout=SCRIPT_SECONDS)
+        answer = remote.run(argv, stdin=facts_script(remote.target.become_password), timeout=SCRIPT_SECONDS)
         received = clock_ns()
         machine = parse_facts(name, answer.stdout) if answer.stdout else _silent(name, answer.exit_code, answer.stderr)
     except DriverError as error:

@@ -2,7 +2,8 @@
 #
 # Sent on standard input:   sh -s -- DOCKER_ROOT DOCKER_SOCKET PREFIX_PATH
 # POSIX sh; meant for CentOS/RHEL 7-9, Debian and Ubuntu. Runs as the plain SSH user; what only root may read is read
-# through `sudo -n` where that works, and is reported as `unreadable` (or left out) where it does not.
+# through `sudo -n` where that works, or with the password in SUDO_PASSWORD, which a line before this text may set; it is
+# reported as `unreadable` (or left out) where neither does.
 #
 # Answer: one fact a line, columns separated by one TAB, the first column is the key. A key may repeat. The order is free
 # except that `facts` is the first line and `end` the last; an answer without `end` was cut and counts for nothing.
@@ -74,14 +75,24 @@ choose_root() {
     if [ "$(id -u)" = 0 ]; then
         ROOT=direct
     elif limited sudo -n sh -c : >/dev/null 2>&1; then
+        ROOT=sudo SUDO_PASSWORD=
+    elif [ -n "${SUDO_PASSWORD:-}" ] && with_password sh -c : >/dev/null 2>&1; then
         ROOT=sudo
     else
         ROOT=no
     fi
 }
 
+# printf is part of the shell: the password is in no list of processes.
+with_password() {
+    printf '%s\n' "$SUDO_PASSWORD" | limited sudo -S -p '' "$@"
+}
+
 as_root() {
-    if [ "$ROOT" = sudo ]; then limited sudo -n "$@"; else limited "$@"; fi
+    if [ "$ROOT" != sudo ]; then limited "$@"
+    elif [ -n "${SUDO_PASSWORD:-}" ]; then with_password "$@"
+    else limited sudo -n "$@"
+    fi
 }
 
 os_release() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 import struct
 from collections import defaultdict
 from collections.abc import Sequence
@@ -32,9 +33,10 @@ class FactsUnreadable(AutoRkeError):
     )
 
 
-def facts_script() -> bytes:
-    """The script itself, as sent on standard input."""
-    return files("autorke.checks").joinpath("facts_script.sh").read_bytes()
+def facts_script(become_password: str | None = None) -> bytes:
+    """The script itself, as sent on standard input; with the password that sudo wants there, where it wants one."""
+    script = files("autorke.checks").joinpath("facts_script.sh").read_bytes()
+    return f"SUDO_PASSWORD={shlex.quote(become_password or '')}\n".encode() + script
 
 
 def parse_facts(name: str, text: str) -> MachineFacts:

@@ -60,6 +60,9 @@ def add(
     passphrase: Annotated[
         bool, typer.Option("--passphrase", help="Ask for the key's passphrase / 询问私钥口令")
     ] = False,
+    become: Annotated[
+        bool, typer.Option("--become-password", help="Ask for the password that sudo wants / 询问 sudo 密码")
+    ] = False,
     note: Annotated[str, typer.Option("--note", help="A note / 备注")] = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -73,7 +76,9 @@ def add(
     if kind is Kind.REGISTRY:
         secret["url"] = url or typer.prompt(word("仓库地址", "Registry"), err=True)
     if kind is Kind.SSH_KEY and passphrase:
-        secret["passphrase"] = typer.prompt(word("私钥口令", "Passphrase"), hide_input=True, err=True)
+        secret["passphrase"] = _typed(word("私钥口令", "Passphrase"))
+    if kind in (Kind.SSH_KEY, Kind.SSH_PASSWORD) and become:
+        secret["become_password"] = _typed(word("sudo 密码", "Password of sudo"))
     with connect() as api:
         made = api.post("/credentials", {"name": name, "note": note, "secret": secret})
     if as_json:
@@ -88,7 +93,11 @@ def _secret(kind: Kind, source: str) -> str:
         return text if kind in FILES else text.rstrip("\r\n")
     if kind in FILES:
         raise BadUsage(field="--from", zh="用 --from 指定文件，- 为标准输入", en="name a file with --from, - for stdin")
-    typed: str = typer.prompt(word("密钥内容", "Secret"), hide_input=True, err=True)
+    return _typed(word("密钥内容", "Secret"))
+
+
+def _typed(what: str) -> str:
+    typed: str = typer.prompt(what, hide_input=True, err=True)
     return typed
 
 

@@ -1,7 +1,8 @@
 """Kinds of secrets: what is sent, what is checked on the way in, what may be shown, what is sealed.
 
 `Material.secret` keys per kind, which `service.open_secret` gives back:
-ssh_key → private_key (OpenSSH, without passphrase); ssh_password → password; kubeconfig → kubeconfig (YAML);
+ssh_key → private_key (OpenSSH, without passphrase); ssh_password → password; both → become_password where sudo asks
+for one; kubeconfig → kubeconfig (YAML);
 registry → password; token → token; password → password. Names of users, addresses and the like are in `public`.
 """
 
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Literal
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from autorke.core.schemas import In
 from autorke.credentials import kubeconfig
@@ -27,6 +28,19 @@ UnixUser = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$", exam
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
 
 
+def _typed(value: SecretStr) -> SecretStr:
+    """One line, as it is typed at a terminal: sshd and sudo read no further than its end."""
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in value.get_secret_value()):
+        raise ValueError("a password of one line, without control characters, expected")
+    return value
+
+
+TypedPassword = Annotated[Password, AfterValidator(_typed)]
+Become = Annotated[
+    TypedPassword | None, Field(description="What sudo asks this user for on the machines; none where it asks nothing")
+]
+
+
 @dataclass(frozen=True)
 class Material:
     """A checked secret: what the list may show, and what is sealed."""
@@ -35,11 +49,17 @@ class Material:
     secret: dict[str, str] = field(repr=False)
 
 
+def _becoming(password: SecretStr | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is shown and what is sealed of a sudo password."""
+    return ({}, {}) if password is None else ({"become": True}, {"become_password": password.get_secret_value()})
+
+
 class SshKey(In):
     kind: Literal["ssh_key"]
     user: UnixUser
     private_key: Annotated[SecretStr, Field(min_length=1, max_length=20_000)]
     passphrase: Password | None = None
+    become_password: Become = None
 
     def material(self) -> Material:
         """The key as OpenSSH text without its passphrase: the envelope protects it, and every driver can read it."""
@@ -52,7 +72,8 @@ class SshKey(In):
         algorithm, body = public.decode().split(" ")[:2]
         digest = base64.b64encode(hashlib.sha256(base64.b64decode(body)).digest()).decode().rstrip("=")
         shown = {"user": self.user, "public_key": f"{algorithm} {body}", "fingerprint": f"SHA256:{digest}"}
-        return Material(shown, {"private_key": plain.decode()})
+        public_become, become = _becoming(self.become_password)
+        return Material(shown | public_become, {"private_key": plain.decode(), **become})
 
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -78,10 +99,12 @@ def _load_key(text: str, passphrase: bytes | None) -> PrivateKey:
 class SshPassword(In):
     kind: Literal["ssh_password"]
     user: UnixUser
-    password: Password
+    password: TypedPassword
+    become_password: Become = None
 
     def material(self) -> Material:
-        return Material({"user": self.user}, {"password": self.password.get_secret_value()})
+        shown, become = _becoming(self.become_password)
+        return Material({"user": self.user, **shown}, {"password": self.password.get_secret_value(), **become})
 
 
 class Kubeconfig(In):

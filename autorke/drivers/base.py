@@ -31,6 +31,8 @@ class SshTarget:
     private_key: str | None = field(default=None, repr=False)
     passphrase: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
+    become_password: str | None = field(default=None, repr=False)
+    """What sudo on the machine asks its user for; None where it asks nothing."""
     bastion: SshTarget | None = None
     docker_socket: str = "/var/run/docker.sock"
 

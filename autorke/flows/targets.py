@@ -69,6 +69,7 @@ class _Targets:
             host_key=machine.host_key or None,
             private_key=secret.values.get("private_key"),
             password=secret.values.get("password"),
+            become_password=secret.values.get("become_password"),
             bastion=bastion,
         )
 

@@ -27,11 +27,11 @@ SHELLS = [name for name in ("dash", "bash", "sh", "busybox", "ksh", "mksh") if s
 NOWHERE = "/nonexistent/docker.sock"
 
 
-def run(shell: str, *arguments: str, user: str = "") -> str:
+def run(shell: str, *arguments: str, user: str = "", become: str | None = None) -> str:
     command = [shell, *(["sh"] if shell == "busybox" else []), "-s", "--", *arguments]
     if user:
         command = ["setpriv", "--reuid", user, "--regid", "nogroup", "--clear-groups", *command]
-    done = subprocess.run(command, input=facts_script(), capture_output=True, timeout=60, check=True, cwd="/")
+    done = subprocess.run(command, input=facts_script(become), capture_output=True, timeout=60, check=True, cwd="/")
     assert done.stderr == b""
     return done.stdout.decode()
 
@@ -117,6 +117,30 @@ def test_a_plain_user_without_sudo_is_told_apart_from_an_empty_directory(old_clu
     assert Leftover(f"{old_cluster}/var/lib/kubelet", False, "") in seen.leftovers
     assert CaFile(f"{old_cluster}/etc/kubernetes/ssl/kube-ca.pem", "") in seen.ca_files
     assert seen.product_uuid == ""
+
+
+SUDO = """#!/bin/sh
+[ "$1" = -n ] && { echo 'sudo: a password is required' >&2; exit 1; }
+[ "$1 $2 $3" = '-S -p ' ] || exit 2
+shift 3
+IFS= read -r answer
+[ "$answer" = "it's \\"\\$(id)" ] || exit 1
+MAY_READ=yes exec "$@"
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("password", "root"), [("it's \"$(id)", "sudo"), ("wrong", "no"), (None, "no")])
+@pytest.mark.skipif(os.getuid() != 0, reason="SKIPPED: only root can become another user for this test")
+def test_a_sudo_that_asks_gets_the_password_on_its_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: str, password: str | None, root: str
+) -> None:
+    (tmp_path / "sudo").write_text(SUDO)
+    for path in (tmp_path / "sudo", tmp_path, *tmp_path.parents[:-2]):
+        path.chmod(path.stat().st_mode | 0o555)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    seen = parse_facts("here", run(shell, "/var/lib/docker", NOWHERE, "/", user="nobody", become=password))
+    assert (seen.user, seen.root) == ("nobody", root)
 
 
 def test_hostile_arguments_are_words_never_code(tmp_path: Path) -> None:

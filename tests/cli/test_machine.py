@@ -122,6 +122,11 @@ def test_credentials_come_from_files_stdin_or_a_hidden_prompt(admin: Person, tmp
     token = admin.json("credential", "add", "token", "cmdb token", "--from", "-", text="t0p-s3cret\n")
     assert token["kind"] == "token"
     typed = admin.ok("credential", "add", "ssh-password", "login", "--user", "ops", text="typed-s3cret\n")
+    becoming = admin.json(
+        *("credential", "add", "ssh-password", "with sudo", "--user", "ops", "--become-password"),
+        text="typed-s3cret\nsudo-s3cret\n",
+    )
+    assert becoming["public"] == {"user": "ops", "become": True}
     registry = admin.ok("credential", "add", "registry", "images", text="typed-s3cret\nbot\nr.example\n")
     listed = admin.ok("credential", "list")
     assert {"ops key", "cmdb token", "login", "images"} <= {

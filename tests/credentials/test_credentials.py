@@ -148,6 +148,11 @@ def test_a_kubeconfig_that_cannot_be_used_safely_is_refused(admin: TestClient, c
     [
         ({"kind": "ssh_password", "user": "ops", "password": MARK}, {"user": "ops"}, {"password": MARK}),
         (
+            {"kind": "ssh_password", "user": "ops", "password": "x", "become_password": MARK},
+            {"user": "ops", "become": True},
+            {"password": "x", "become_password": MARK},
+        ),
+        (
             {"kind": "registry", "url": "reg.example.com:5000/k8s", "username": "u", "password": MARK},
             {"url": "reg.example.com:5000/k8s", "username": "u"},
             {"password": MARK},
@@ -173,6 +178,11 @@ def test_the_other_kinds(
         ({"kind": "ssh_password", "user": "-oProxyCommand=x", "password": "x"}, "secret.ssh_password.user"),
         ({"kind": "ssh_password", "user": "ops"}, "secret.ssh_password.password"),
         ({"kind": "ssh_password", "user": "ops", "password": 7}, "secret.ssh_password.password"),
+        ({"kind": "ssh_password", "user": "ops", "password": "two\nlines"}, "secret.ssh_password.password"),
+        (
+            {"kind": "ssh_password", "user": "ops", "password": "x", "become_password": "two\nlines"},
+            "secret.ssh_password.become_password",
+        ),
         ({"kind": "token", "token": "x", "more": 1}, "secret.token.more"),
         ({"kind": "registry", "url": "http://a b", "username": "u", "password": "x"}, "secret.registry.url"),
         (None, "secret"),

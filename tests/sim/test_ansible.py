@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -30,6 +32,7 @@ VARIABLES = {
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimHandle]:
     directory = tmp_path_factory.mktemp("ansible")
     spec = {
+        "password": "correct horse",
         "timing": {"package_seconds": 0.01},
         "clusters": [{"name": "alpha", "workers": 1}],
         "machines": [
@@ -54,9 +57,9 @@ def memory() -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
-def initialise(sim: SimHandle, memory: Path, *names: str) -> dict[str, HostResult]:
+def initialise(sim: SimHandle, memory: Path, *names: str, **login: Any) -> dict[str, HostResult]:
     said = {"autorke_ssh_user": sim.index["ssh"]["user"], "autorke_ticket": "T-7"}
-    hosts = [AnsibleHost(target_of(sim, name), said) for name in names]
+    hosts = [AnsibleHost(dataclasses.replace(target_of(sim, name), **login), said) for name in names]
     return run_playbook(
         "init_worker",
         hosts,
@@ -92,6 +95,12 @@ def test_machines_are_prepared_once_and_refused_where_they_should_be(fleet: SimH
         "cen-001": (True, 0),
     }
     assert [entry["what"] for entry in fleet.journal(after=before)] == []
+
+
+def test_a_machine_that_only_knows_a_password_is_prepared_too(fleet: SimHandle, memory: Path) -> None:
+    by_word = {"private_key": None, "password": "correct horse"}
+    found = initialise(fleet, memory, "deb-001", "cen-001", **by_word)
+    assert {name: result.ok for name, result in found.items()} == {"deb-001": True, "cen-001": True}, found
 
 
 def test_a_module_that_fails_is_named(fleet: SimHandle, memory: Path) -> None:

@@ -39,12 +39,30 @@ class NoTerminal(DriverError):
     )
 
 
-class PasswordNotSupported(DriverError):
-    code = "ansible-needs-a-key"
+class NoLogin(DriverError):
+    code = "ansible-without-credential"
     text = Text(
-        zh="{name} 只有密码凭据，Ansible 需要 SSH 密钥", en="{name} has only a password; Ansible needs an SSH key"
+        zh="{name} 的凭据里既没有 SSH 密钥也没有密码",
+        en="The credential of {name} has neither an SSH key nor a password",
     )
-    remedy = Text(zh="为该机器指定 SSH 密钥凭据", en="Give the machine an SSH key credential")
+    remedy = Text(
+        zh="为该机器指定 SSH 密钥或 SSH 密码凭据",
+        en="Give the machine an SSH key credential or an SSH password credential",
+    )
+
+
+class SshTooOld(DriverError):
+    """Passwords reach ssh through a program that it asks; older ones only ask a terminal."""
+
+    code = "ansible-ssh-too-old"
+    text = Text(
+        zh="执行主机的 ssh 不能由程序提供密码（{version}），机器未被触碰",
+        en="The ssh of this worker host cannot take a password from a program ({version}); no machine was touched",
+    )
+    remedy = Text(
+        zh="在执行主机上安装 OpenSSH 8.4 或更新的客户端，或为机器改用 SSH 密钥凭据",
+        en="Install the OpenSSH client 8.4 or newer on the worker host, or give the machines SSH key credentials",
+    )
 
 
 class PlaybookFailed(DriverError):

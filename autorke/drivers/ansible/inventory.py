@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autorke.drivers.ansible.errors import NotInMemory, PasswordNotSupported
+from autorke.drivers.ansible.errors import NoLogin, NotInMemory
+from autorke.drivers.ansible.passwords import Passwords
 from autorke.drivers.base import HostKeyMissing, SshTarget
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:-]+\Z")
@@ -48,37 +49,54 @@ def _plain(value: str, name: str) -> str:
     return value
 
 
+def ways(target: SshTarget) -> str:
+    """What ssh may log in with, in this order."""
+    found = ["publickey"] if target.private_key is not None else []
+    return ",".join([*found, *(["password", "keyboard-interactive"] if target.password is not None else [])])
+
+
 class SshConfig:
     """Collects the machines of a run (bastions included) and writes the files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, passwords: Passwords) -> None:
         self.folder = folder
+        self.passwords = passwords
         self._sections: dict[str, str] = {}
         self._pins: list[str] = []
 
     def add(self, target: SshTarget) -> str:
-        """The alias of a machine. Raises PasswordNotSupported, HostKeyMissing."""
-        if target.private_key is None:
-            raise PasswordNotSupported(name=target.name)
+        """The alias of a machine. Raises NoLogin, HostKeyMissing, SshTooOld."""
+        if target.private_key is None and target.password is None:
+            raise NoLogin(name=target.name)
         if not target.host_key:
             raise HostKeyMissing(name=target.name)
         alias = _plain(target.name, "name")
         jump = self.add(target.bastion) if target.bastion else None
         if alias in self._sections:
             return alias
-        key = private_file(self.folder / f"key-{len(self._sections)}", target.private_key.rstrip("\n") + "\n")
+        self.passwords.keep(alias, target)
         self._pins.append(f"{alias} {' '.join(target.host_key.split()[:2])}")
         lines = [
             f"Host {alias}",
             f"  HostName {_plain(target.address, 'address')}",
             f"  Port {target.port}",
             f"  User {_plain(target.user, 'user')}",
-            f"  IdentityFile {key}",
+            *self._login(target),
             f"  HostKeyAlias {alias}",
             *([f"  ProxyJump {jump}"] if jump else []),
         ]
         self._sections[alias] = "\n".join(lines)
         return alias
+
+    def _login(self, target: SshTarget) -> list[str]:
+        """The key first, then the password, as our own driver does; nothing of the local user is offered."""
+        lines = ["  IdentityFile none"]
+        if target.private_key is not None:
+            path = self.folder / f"key-{len(self._sections)}"
+            lines = [f"  IdentityFile {private_file(path, target.private_key.rstrip(chr(10)) + chr(10))}"]
+        if target.password is not None:
+            lines += ["  BatchMode no", "  NumberOfPasswordPrompts 1", f"  PreferredAuthentications {ways(target)}"]
+        return lines
 
     def write(self) -> Path:
         pins = private_file(self.folder / "known_hosts", "\n".join(self._pins) + "\n")
@@ -96,10 +114,16 @@ class SshConfig:
         return private_file(self.folder / "ssh_config", "\n".join([*self._sections.values(), "\n".join(common)]) + "\n")
 
 
-def write_inventory(folder: Path, hosts: Mapping[str, Mapping[str, Any]], variables: Mapping[str, Any]) -> Path:
-    """A JSON inventory (YAML's subset): values stay values, nothing is parsed as a template of ours."""
-    tree = {"all": {"hosts": {alias: dict(values) for alias, values in hosts.items()}, "vars": dict(variables)}}
-    return private_file(folder / "inventory.json", json.dumps(_unsafe_free(tree)))
+def write_inventory(
+    folder: Path,
+    hosts: Mapping[str, Mapping[str, Any]],
+    variables: Mapping[str, Any],
+    ours: Mapping[str, Mapping[str, str]],
+) -> Path:
+    """A JSON inventory (YAML's subset): values stay values, nothing is parsed as a template but `ours`, by alias."""
+    given = {alias: {**_unsafe_free(values), **ours[alias]} for alias, values in hosts.items()}
+    tree = {"all": {"hosts": given, "vars": _unsafe_free(variables)}}
+    return private_file(folder / "inventory.json", json.dumps(tree))
 
 
 def _unsafe_free(value: Any) -> Any:

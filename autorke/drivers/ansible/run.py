@@ -12,7 +12,8 @@ from typing import Any
 
 from autorke.core import contact
 from autorke.drivers.ansible.errors import AnsibleAbsent, NoTerminal, PlaybookFailed
-from autorke.drivers.ansible.inventory import SshConfig, private_file, require_memory, write_inventory
+from autorke.drivers.ansible.inventory import SshConfig, private_file, require_memory, ways, write_inventory
+from autorke.drivers.ansible.passwords import Passwords
 from autorke.drivers.ansible.playbooks import CONTENT, playbook_path
 from autorke.drivers.base import Emit, SshTarget
 
@@ -54,25 +55,41 @@ def run_playbook(
     """Run a playbook on hosts, by name of target. A host that never spoke is missing from the answer.
 
     `run_dir` must lie in memory and be private. `timeout` in seconds is for the whole run; `cancelled` is asked often
-    and ends the run at once. Raises NotInMemory, AnsibleAbsent, NoTerminal, PasswordNotSupported, HostKeyMissing,
+    and ends the run at once. Raises NotInMemory, AnsibleAbsent, NoTerminal, SshTooOld, NoLogin, HostKeyMissing,
     KeyError before anything is touched, and PlaybookFailed when no host was reached at all.
     """
     playbook = playbook_path(name)
     require_ready(run_dir)
     folder = run_dir / f"a{len(list(run_dir.iterdir()))}"
     folder.mkdir(mode=0o700)
+    listener = _Listener(emit)
     try:
-        config = SshConfig(folder)
-        aliases = {config.add(host.target): dict(host.variables) for host in hosts}
-        inventory = write_inventory(folder, aliases, variables)
-        listener = _Listener(emit)
-        _run(folder, playbook, inventory, config.write(), listener, cancelled, timeout, min(forks, len(hosts)))
-        results = listener.results()
-        if not results:
-            raise PlaybookFailed(name=name, task="-", reason=" ".join(listener.said)[-MESSAGE_LIMIT:] or "no output")
-        return results
+        with Passwords(folder) as passwords:
+            config = SshConfig(folder, passwords)
+            aliases = {config.add(host.target): dict(host.variables) for host in hosts}
+            ssh_args = f"-F {config.write()} {_sharing(folder)}"
+            ours = {config.add(host.target): _ours(host.target, ssh_args, passwords) for host in hosts}
+            inventory = write_inventory(folder, aliases, variables, ours)
+            environment = _environment(folder, ssh_args, min(forks, len(hosts))) | passwords.environment()
+            _run(folder, playbook, inventory, environment, listener, cancelled, timeout)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    results = listener.results()
+    if not results:
+        raise PlaybookFailed(name=name, task="-", reason=" ".join(listener.said)[-MESSAGE_LIMIT:] or "no output")
+    return results
+
+
+def _ours(target: SshTarget, ssh_args: str, passwords: Passwords) -> dict[str, str]:
+    """Variables that make Ansible log in as we do. It forbids passwords to an ssh for which it has none itself, but
+    ssh heeds what was said first."""
+    found = passwords.variables(target.name)
+    if target.password is not None:
+        said = f"-o PreferredAuthentications={ways(target)}"
+        found["ansible_ssh_args"] = (
+            f"{ssh_args} -o PasswordAuthentication=yes -o KbdInteractiveAuthentication=yes {said}"
+        )
+    return found
 
 
 def require_ready(run_dir: Path) -> None:
@@ -90,15 +107,13 @@ def _run(
     folder: Path,
     playbook: Path,
     inventory: Path,
-    ssh_config: Path,
+    environment: dict[str, str],
     listener: _Listener,
     cancelled: Callable[[], bool],
     timeout: float,
-    forks: int,
 ) -> None:
     import ansible_runner  # 0.4 s: only steps that run a playbook pay for it
 
-    environment = _environment(folder, ssh_config, forks)
     contact.made()
     ansible_runner.run(
         private_data_dir=str(folder),
@@ -121,7 +136,7 @@ def bin_dir() -> Path:
     return folder
 
 
-def _environment(folder: Path, ssh_config: Path, forks: int) -> dict[str, str]:
+def _environment(folder: Path, ssh_args: str, forks: int) -> dict[str, str]:
     """All of Ansible's settings by environment; the user's own ansible.cfg and collections play no part."""
     return {
         "PATH": f"{bin_dir()}:{os.environ.get('PATH', '/usr/bin:/bin')}",
@@ -129,7 +144,7 @@ def _environment(folder: Path, ssh_config: Path, forks: int) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(private_file(folder / "ansible.cfg", "")),
         "ANSIBLE_ROLES_PATH": str(CONTENT / "roles"),
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-        "ANSIBLE_SSH_ARGS": f"-F {ssh_config} {_sharing(folder)}",
+        "ANSIBLE_SSH_ARGS": ssh_args,
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder),
         "ANSIBLE_SSH_CONTROL_PATH": "%(directory)s/%%C",
         "ANSIBLE_PIPELINING": "True",

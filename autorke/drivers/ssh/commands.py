@@ -14,15 +14,17 @@ OUTPUT_LIMIT = 4 * 1024 * 1024
 _PIECE = 1 << 16
 
 
-def command_line(argv: Sequence[str], *, sudo: bool = False) -> bytes:
+def command_line(argv: Sequence[str], *, sudo: bool = False, ask: bool = False) -> bytes:
     """The words as one line for the login shell of the machine, each in quotes. Raises ValueError.
+
+    With `ask`, sudo reads its password from standard input instead of refusing when it wants one.
 
     `shlex.quote` leaves harmless words bare, but a bare first word may be an assignment (`A=b`) or a keyword (`if`),
     and zsh expands a bare `=word`: so every word is quoted.
     """
     if not argv or not argv[0]:
         raise ValueError("no command")
-    words = ["sudo", "-n", "--", *argv] if sudo else list(argv)
+    words = ["sudo", *(["-S", "-p", ""] if ask else ["-n"]), "--", *argv] if sudo else list(argv)
     if any("\0" in word for word in words):
         raise ValueError("a word holds a NUL byte")
     try:

@@ -49,9 +49,13 @@ class SshRemote:
     ) -> Completed:
         """Run one command and wait for its end. `exit_code` is -1 when a signal ended it.
 
+        With `sudo` and nothing on stdin, the machine's become password is given to sudo where there is one: a sudo
+        that does not want it leaves it to the command, which must therefore be one that reads no input of ours.
         Raises RemoteTimeout (its channel is closed; the command itself may go on), ConnectionLost, BadArgument.
         """
-        line, what = self._line(argv, sudo), argv[0]
+        secret = self._target.become_password if sudo and stdin is None else None
+        line, what = self._line(argv, sudo, ask=secret is not None), argv[0]
+        stdin = stdin if secret is None else f"{secret}\n".encode()
         deadline = time.monotonic() + timeout
         if not self._commands.acquire(timeout=timeout):
             raise RemoteTimeout(name=self._target.name, seconds=timeout, what=what)
@@ -107,9 +111,9 @@ class SshRemote:
     ) -> None:
         self.close()
 
-    def _line(self, argv: Sequence[str], sudo: bool) -> bytes:
+    def _line(self, argv: Sequence[str], sudo: bool, *, ask: bool = False) -> bytes:
         try:
-            return command_line(argv, sudo=sudo)
+            return command_line(argv, sudo=sudo, ask=ask)
         except ValueError as error:
             raise BadArgument(name=self._target.name, reason=str(error)) from None
 

@@ -11,8 +11,9 @@ from typing import Any
 from autorke.drivers.rkefiles.nodes import RkeNode, node_from_state
 from autorke.drivers.workerplane.cloudconfig import cloud_config, provider_name
 from autorke.drivers.workerplane.errors import ConfigIncomplete, UnsupportedHost
-from autorke.drivers.workerplane.facts import FORCED_PREFIXES, line_of, option_line_of
+from autorke.drivers.workerplane.facts import FORCED_PREFIXES, line_of, option_line_of, patch_of
 from autorke.drivers.workerplane.registries import Registry, read_registries
+from autorke.drivers.workerplane.release import SELINUX_BY_LONG_NAME, Release, release_of
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class ClusterConfig:
     webhook_config: str | None = field(repr=False)
     registries: tuple[Registry, ...]
     nodes: tuple[RkeNode, ...]
-    made_by_rke_1_3: bool
+    release: Release
 
     @property
     def strips_selinux_relabel(self) -> bool:
@@ -130,13 +131,14 @@ class ClusterConfig:
 def read_config(rke_config: Mapping[str, Any]) -> ClusterConfig:
     """Read a (fully defaulted) `rkeConfig`. Raises ConfigIncomplete and UnknownKubernetesVersion."""
     version = _need(rke_config, "kubernetesVersion")
+    line = line_of(version)
     kubelet = _service(rke_config, "kubelet")
     cloud = rke_config.get("cloudProvider") or {}
     nodelocal = ((rke_config.get("dns") or {}).get("nodelocal") or {}).get("ipAddress")
     webhook = (rke_config.get("authentication") or {}).get("webhook")
     return ClusterConfig(
         version=version,
-        line=line_of(version),
+        line=line,
         option_line=option_line_of(version, _image(rke_config, "kubernetes")),
         prefix_path=rke_config.get("prefixPath") or "/",
         tools_image=_image(rke_config, "alpine"),
@@ -157,14 +159,14 @@ def read_config(rke_config: Mapping[str, Any]) -> ClusterConfig:
         webhook_config=None if webhook is None else str(webhook.get("configFile") or ""),
         registries=read_registries(rke_config.get("privateRegistries") or ()),
         nodes=tuple(node_from_state(entry) for entry in rke_config.get("nodes") or ()),
-        made_by_rke_1_3=(rke_config.get("ingress") or {}).get("defaultIngressClass") is not None,
+        release=release_of(rke_config, line, patch_of(version)),
     )
 
 
 def live_host_info(config: ClusterConfig, info: Mapping[str, Any]) -> HostInfo:
     """`docker info` asked by ourselves, read as the rke that keeps this cluster would see it."""
     host = read_host_info(info)
-    return host if config.line >= 21 or config.made_by_rke_1_3 else host.as_seen_by_old_rke()
+    return host if config.release >= SELINUX_BY_LONG_NAME else host.as_seen_by_old_rke()
 
 
 def _need(document: Mapping[str, Any], path: str) -> str:

@@ -1,6 +1,6 @@
 """What stock rke knows by heart about worker components, per Kubernetes line (rke.md §4.3, §4.4, §13).
 
-Values were compared with what stock rke computes for the lines 1.15 to 1.28; 1.29 and 1.30 carry the set of 1.24.
+Values were compared with what stock rke sends for every line from 1.15 to 1.30.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from autorke.drivers.workerplane.errors import UnknownKubernetesVersion
 FIRST_LINE, LAST_LINE = 15, 30
 
 CONTAINER_LABEL = "io.rancher.rke.container.name"
-ENTRYPOINT = "/opt/rke-tools/entrypoint.sh"
 SSL_DIR = "/etc/kubernetes/ssl"
 CLOUD_CONFIG_PATH = "/etc/kubernetes/cloud-config"
 WEBHOOK_PATH = "/etc/kubernetes/kube-api-authn-webhook.yaml"
@@ -64,7 +63,10 @@ _KUBELET_CNI = {"cni-bin-dir": "/opt/cni/bin", "cni-conf-dir": "/etc/cni/net.d",
 
 KUBE_PROXY_OPTIONS: Mapping[str, str] = MappingProxyType({"healthz-bind-address": "127.0.0.1", "v": "2"})
 
-_VERSION = re.compile(r"v?1\.(\d{1,3})(?:\.\d+)?(?:[-+].*)?\Z")
+_VERSION = re.compile(r"v?1\.(\d{1,3})(?:\.(\d{1,6}))?(?:[-+].*)?\Z")
+_TAG = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?\Z")
+_ENTRYPOINT = "/opt/rke-tools/entrypoint.sh"
+_OLD_ENTRYPOINT, _ENTRYPOINT_MOVED = "/opt/rke/entrypoint.sh", (0, 1, 13)
 
 
 def kubelet_options(line: int) -> dict[str, str]:
@@ -84,3 +86,19 @@ def option_line_of(version: str, kubernetes_image: str) -> int:
     """The line whose options rke takes: the tag of the kubernetes image wins over the version (rke.md §4.1)."""
     tag = kubernetes_image.rpartition("/")[2].partition(":")[2].partition("@")[0]
     return line_of(tag) if _VERSION.match(tag) else line_of(version)
+
+
+def patch_of(version: str) -> int:
+    """The patch number of a version that `line_of` accepts; 0 where it names none."""
+    match = _VERSION.match(version)
+    return int(match[2] or 0) if match else 0
+
+
+def entrypoint_of(tools_image: str) -> str:
+    """Where the rke-tools image of this tag keeps its entrypoint; a tag that is no version is taken for a new one."""
+    match = _TAG.match(tools_image.rpartition(":")[2])
+    if match is None:
+        return _ENTRYPOINT
+    number = (int(match[1]), int(match[2]), int(match[3]))
+    older = number < _ENTRYPOINT_MOVED or (number == _ENTRYPOINT_MOVED and match[4] is not None)
+    return _OLD_ENTRYPOINT if older else _ENTRYPOINT

@@ -18,15 +18,21 @@ from autorke.drivers.workerplane.facts import (
     CLOUD_CONFIG_PATH,
     CONTAINER_LABEL,
     CONTROLPLANE_TAINT,
-    ENTRYPOINT,
     KUBE_PROXY_OPTIONS,
     MCS_LABEL,
     REGISTRY_CONFIG_PATH,
     SSL_DIR,
     TYPE_LABEL,
+    entrypoint_of,
     kubelet_options,
 )
 from autorke.drivers.workerplane.registries import docker_config
+from autorke.drivers.workerplane.release import (
+    KNOWS_EXTERNAL_AWS,
+    SELINUX_BY_LONG_NAME,
+    TELLS_CRI_DOCKERD_OF_DUAL_STACK,
+    TRIMS_LISTS,
+)
 
 Strings = tuple[str, ...]
 
@@ -172,9 +178,9 @@ def _component(
     return ContainerSpec(
         name=name,
         image=service.image,
-        entrypoint=(ENTRYPOINT, name, *sorted(flags)),
-        env=_unique(env),
-        binds=_unique([*own, *service.extra_binds]),
+        entrypoint=(entrypoint_of(config.sidekick_image), name, *sorted(flags)),
+        env=_unique(config, env),
+        binds=_unique(config, [*own, *service.extra_binds]),
         volumes_from=("service-sidekick",),
         network="host",
         pid="host",
@@ -237,7 +243,7 @@ def _kubelet_env(config: ClusterConfig, prefix: str) -> list[str]:
             env.append(f"CRIDOCKERD_STREAM_SERVER_ADDRESS={config.cri_dockerd.stream_address}")
         if config.cri_dockerd.stream_port:
             env.append(f"CRIDOCKERD_STREAM_SERVER_PORT={config.cri_dockerd.stream_port}")
-        if config.dual_stack:
+        if config.dual_stack and config.release >= TELLS_CRI_DOCKERD_OF_DUAL_STACK:
             env.append("RKE_KUBELET_CRIDOCKERD_DUALSTACK=true")
     if config.cloud.name:
         digest = hashlib.md5(config.cloud.config.encode(), usedforsecurity=False).hexdigest()
@@ -288,9 +294,11 @@ def _without_relabel(binds: Iterable[str]) -> list[str]:
     return stripped
 
 
-def _unique(values: Iterable[str]) -> Strings:
-    """First occurrence of each, trimmed, empty ones dropped: rke's treatment of env and binds."""
-    return tuple(dict.fromkeys(text for value in values if (text := value.strip())))
+def _unique(config: ClusterConfig, values: Iterable[str]) -> Strings:
+    """First occurrence of each, as rke treats env and binds; later releases also trim them and drop empty ones."""
+    if config.release >= TRIMS_LISTS:
+        values = filter(None, (value.strip() for value in values))
+    return tuple(dict.fromkeys(values))
 
 
 def _security_opt(config: ClusterConfig, host: HostInfo, *, shares_tools: bool) -> Strings | None:
@@ -300,7 +308,7 @@ def _security_opt(config: ClusterConfig, host: HostInfo, *, shares_tools: bool) 
     """
     if not host.selinux:
         return None
-    recognised = host.selinux_by_short_name or config.line >= 21 or config.made_by_rke_1_3
+    recognised = host.selinux_by_short_name or config.release >= SELINUX_BY_LONG_NAME
     labels = (MCS_LABEL,) if shares_tools and recognised else ()
     if config.strips_selinux_relabel:
         labels = (*labels, TYPE_LABEL)

@@ -53,6 +53,20 @@ def test_sudo_never_asks_and_takes_the_words_as_a_command() -> None:
     assert shlex.split(command_line(["-u", "x"], sudo=True).decode()) == ["sudo", "-n", "--", "-u", "x"]
 
 
+def test_a_sudo_that_asks_gets_its_password_and_never_as_input_of_a_command_that_reads(
+    make_sshd: Callable[..., Sshd], tmp_path: Path
+) -> None:
+    (tmp_path / "sudo").write_text('#!/bin/sh\necho "$*"\ncat\n')
+    (tmp_path / "sudo").chmod(0o755)
+    server = make_sshd(programs=tmp_path)
+    with ssh.connect(server.target(become_password="s3cret")) as remote:
+        assert remote.run(["id"], sudo=True).stdout == "-S -p  -- id\ns3cret\n"
+        assert remote.run(["tee", "/x"], sudo=True, stdin=b"text").stdout == "-n -- tee /x\ntext"
+        assert remote.run(["cat"]).stdout == ""
+    with ssh.connect(server.target()) as remote:
+        assert remote.run(["id"], sudo=True).stdout == "-n -- id\n"
+
+
 @pytest.mark.parametrize("argv", [[], [""], ["echo", "a\0b"], ["echo", "\ud800"]])
 def test_what_no_command_can_receive_is_refused(remote: ssh.SshRemote, argv: list[str]) -> None:
     with pytest.raises(ssh.BadArgument):
