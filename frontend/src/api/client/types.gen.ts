@@ -5,6 +5,24 @@ export type ClientOptions = {
 };
 
 /**
+ * AddsOut
+ */
+export type AddsOut = {
+    /**
+     * Hostname
+     */
+    hostname: string;
+    /**
+     * Address
+     */
+    address: string;
+    /**
+     * Role
+     */
+    role: Array<string>;
+};
+
+/**
  * ApprovalOut
  */
 export type ApprovalOut = {
@@ -32,6 +50,42 @@ export type ApprovalOut = {
      * Revoked At
      */
     revoked_at: string | null;
+};
+
+/**
+ * ApproverOut
+ */
+export type ApproverOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Display Name
+     */
+    display_name: string;
+    /**
+     * Roles
+     */
+    roles: Array<string>;
+};
+
+/**
+ * AskIn
+ *
+ * The flow's own form, as a submit would send it (see GET /flows).
+ */
+export type AskIn = {
+    /**
+     * Request
+     */
+    request: {
+        [key: string]: unknown;
+    };
 };
 
 /**
@@ -217,6 +271,27 @@ export type BindingOut = {
 };
 
 /**
+ * BlockedOut
+ *
+ * `hostname` is empty when the id names no machine that the caller may see.
+ */
+export type BlockedOut = {
+    /**
+     * Machine Id
+     */
+    machine_id: string;
+    /**
+     * Hostname
+     */
+    hostname: string;
+    /**
+     * Code
+     */
+    code: string;
+    reason: Words;
+};
+
+/**
  * CallbackOut
  */
 export type CallbackOut = {
@@ -396,6 +471,30 @@ export type CmdbConfig = {
 };
 
 /**
+ * CommandsOut
+ *
+ * What one tool is told in one step; `what` names the playbook or is empty.
+ */
+export type CommandsOut = {
+    /**
+     * Step
+     */
+    step: string;
+    /**
+     * Tool
+     */
+    tool: string;
+    /**
+     * What
+     */
+    what: string;
+    /**
+     * Lines
+     */
+    lines: Array<string>;
+};
+
+/**
  * ComparisonOut
  *
  * What changed, by meaning and by line; secrets are masked in both.
@@ -425,6 +524,52 @@ export type ComparisonOut = {
      * The unified diff was longer than what is shown
      */
     cut: boolean;
+};
+
+/**
+ * ConfigChangeOut
+ *
+ * cluster.yml: a unified diff, the settings that differ, and the changed part itself, secrets masked.
+ *
+ * `before` and `after` begin at line `first_line` of the file.
+ */
+export type ConfigChangeOut = {
+    /**
+     * Cluster
+     */
+    cluster: string;
+    /**
+     * Config Revision
+     */
+    config_revision: number;
+    /**
+     * State Revision
+     */
+    state_revision: number;
+    /**
+     * Adds
+     */
+    adds: Array<AddsOut>;
+    /**
+     * Settings
+     */
+    settings: Array<string>;
+    /**
+     * Diff
+     */
+    diff: Array<string>;
+    /**
+     * First Line
+     */
+    first_line: number;
+    /**
+     * Before
+     */
+    before: string;
+    /**
+     * After
+     */
+    after: string;
 };
 
 /**
@@ -693,6 +838,79 @@ export type DelegationOut = {
      * Reason
      */
     reason: string;
+};
+
+/**
+ * EligibilityIn
+ */
+export type EligibilityIn = {
+    /**
+     * Ids
+     *
+     * These machines; left out: every machine that matches
+     */
+    ids?: Array<string> | null;
+    /**
+     * Filter
+     *
+     * `column:operator:value`; all must match
+     */
+    filter?: Array<string>;
+    /**
+     * Exclude Ids
+     */
+    exclude_ids?: Array<string>;
+    /**
+     * Action
+     */
+    action: 'add_workers' | 'remove_workers' | 'update_workers';
+    /**
+     * Cluster Id
+     *
+     * The cluster that the ticket would be about
+     */
+    cluster_id?: string | null;
+};
+
+/**
+ * EligibilityOut
+ *
+ * `available` speaks of the action as a whole; `blocked` are the first 1,000 machines that stand in its way.
+ */
+export type EligibilityOut = {
+    /**
+     * Available
+     */
+    available: boolean;
+    /**
+     * Unavailable Code
+     */
+    unavailable_code: string | null;
+    unavailable_reason: Words | null;
+    /**
+     * Allowed
+     */
+    allowed: number;
+    /**
+     * Limit
+     *
+     * How many machines one ticket takes
+     */
+    limit: number | null;
+    /**
+     * Blocked Total
+     */
+    blocked_total: number;
+    /**
+     * Blocked By Code
+     */
+    blocked_by_code: {
+        [key: string]: number;
+    };
+    /**
+     * Blocked
+     */
+    blocked: Array<BlockedOut>;
 };
 
 /**
@@ -2609,23 +2827,64 @@ export type PreviewIn = {
 };
 
 /**
- * PreviewOut
- *
- * The first rows as the CMDB sends them, and what the mapping makes of each.
+ * PreviewStepOut
  */
-export type PreviewOut = {
+export type PreviewStepOut = {
     /**
-     * Rows
+     * Key
      */
-    rows: Array<unknown>;
+    key: string;
+    title: Words;
+    does: Words;
     /**
-     * Machines
+     * Effect
      */
-    machines: Array<MappedOut>;
+    effect: string;
     /**
-     * Refused
+     * Unit
      */
-    refused: Array<RefusedOut>;
+    unit: string;
+    /**
+     * Cancel
+     */
+    cancel: string;
+    /**
+     * Timeout S
+     */
+    timeout_s: number;
+    /**
+     * Permission
+     */
+    permission: string;
+    /**
+     * Quorum
+     */
+    quorum: number;
+    /**
+     * Pre Gate
+     */
+    pre_gate: boolean;
+    /**
+     * Post Gate
+     */
+    post_gate: boolean;
+    skip_reason: Words | null;
+};
+
+/**
+ * QueueOut
+ *
+ * `position` tickets hold or wait for a lock that this one needs; 0 = it would start at once.
+ */
+export type QueueOut = {
+    /**
+     * Position
+     */
+    position: number;
+    /**
+     * Waiting For
+     */
+    waiting_for: Array<WaitingOut>;
 };
 
 /**
@@ -3252,6 +3511,12 @@ export type SshKey = {
      * Passphrase
      */
     passphrase?: null;
+    /**
+     * Become Password
+     *
+     * What sudo asks this user for on the machines; none where it asks nothing
+     */
+    become_password?: null;
 };
 
 /**
@@ -3266,6 +3531,12 @@ export type SshPassword = {
      * User
      */
     user: string;
+    /**
+     * Become Password
+     *
+     * What sudo asks this user for on the machines; none where it asks nothing
+     */
+    become_password?: null;
 };
 
 /**
@@ -3435,6 +3706,33 @@ export type SyncIn = {
      * Let any number of machines vanish, this once
      */
     accept_drop?: boolean;
+};
+
+/**
+ * TargetOut
+ *
+ * One target that was asked for; `code` and `reason` are null when a submit would take it.
+ */
+export type TargetOut = {
+    /**
+     * Node Id
+     */
+    node_id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Data
+     */
+    data: {
+        [key: string]: unknown;
+    };
+    /**
+     * Code
+     */
+    code: string | null;
+    reason: Words | null;
 };
 
 /**
@@ -3890,6 +4188,26 @@ export type Words = {
 };
 
 /**
+ * PreviewOut
+ *
+ * The first rows as the CMDB sends them, and what the mapping makes of each.
+ */
+export type AutorkeCmdbSchemasPreviewOut = {
+    /**
+     * Rows
+     */
+    rows: Array<unknown>;
+    /**
+     * Machines
+     */
+    machines: Array<MappedOut>;
+    /**
+     * Refused
+     */
+    refused: Array<RefusedOut>;
+};
+
+/**
  * ResolutionIn
  */
 export type AutorkeMachinesSchemasResolutionIn = {
@@ -3921,6 +4239,60 @@ export type AutorkeTicketsSchemasResolutionIn = {
      * Take the responsibility without proof of death; needs two people
      */
     override?: boolean;
+};
+
+/**
+ * PreviewOut
+ */
+export type AutorkeTicketsWizardSchemasPreviewOut = {
+    /**
+     * Flow
+     */
+    flow: string;
+    /**
+     * Summary
+     */
+    summary: string;
+    /**
+     * Policy
+     */
+    policy: string;
+    /**
+     * Cluster
+     */
+    cluster: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Targets
+     */
+    targets: Array<TargetOut>;
+    /**
+     * Submittable
+     */
+    submittable: boolean;
+    config: ConfigChangeOut | null;
+    /**
+     * Commands
+     */
+    commands: Array<CommandsOut>;
+    /**
+     * Problems
+     */
+    problems: Array<{
+        [key: string]: unknown;
+    }>;
+    /**
+     * Steps
+     */
+    steps: Array<PreviewStepOut>;
+    /**
+     * Approvers
+     */
+    approvers: {
+        [key: string]: Array<ApproverOut>;
+    };
+    queue: QueueOut;
 };
 
 /**
@@ -4115,6 +4487,12 @@ export type SshKeyWritable = {
      * Passphrase
      */
     passphrase?: string | null;
+    /**
+     * Become Password
+     *
+     * What sudo asks this user for on the machines; none where it asks nothing
+     */
+    become_password?: string | null;
 };
 
 /**
@@ -4133,6 +4511,12 @@ export type SshPasswordWritable = {
      * Password
      */
     password: string;
+    /**
+     * Become Password
+     *
+     * What sudo asks this user for on the machines; none where it asks nothing
+     */
+    become_password?: string | null;
 };
 
 /**
@@ -5671,6 +6055,35 @@ export type ResolveConflictResponses = {
 
 export type ResolveConflictResponse = ResolveConflictResponses[keyof ResolveConflictResponses];
 
+export type CheckEligibilityData = {
+    body: EligibilityIn;
+    path?: never;
+    query?: never;
+    url: '/api/v1/machines/eligibility';
+};
+
+export type CheckEligibilityErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type CheckEligibilityError = CheckEligibilityErrors[keyof CheckEligibilityErrors];
+
+export type CheckEligibilityResponses = {
+    /**
+     * Successful Response
+     */
+    200: EligibilityOut;
+};
+
+export type CheckEligibilityResponse = CheckEligibilityResponses[keyof CheckEligibilityResponses];
+
 export type ListSourcesData = {
     body?: never;
     path?: never;
@@ -5985,7 +6398,7 @@ export type PreviewResponses = {
     /**
      * Successful Response
      */
-    200: PreviewOut;
+    200: AutorkeCmdbSchemasPreviewOut;
 };
 
 export type PreviewResponse = PreviewResponses[keyof PreviewResponses];
@@ -7060,6 +7473,74 @@ export type ResolveResponses = {
 };
 
 export type ResolveResponse = ResolveResponses[keyof ResolveResponses];
+
+export type PreviewTicketData = {
+    body: AskIn;
+    path: {
+        /**
+         * Name
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/api/v1/flows/{name}/preview';
+};
+
+export type PreviewTicketErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type PreviewTicketError = PreviewTicketErrors[keyof PreviewTicketErrors];
+
+export type PreviewTicketResponses = {
+    /**
+     * Successful Response
+     */
+    200: AutorkeTicketsWizardSchemasPreviewOut;
+};
+
+export type PreviewTicketResponse = PreviewTicketResponses[keyof PreviewTicketResponses];
+
+export type RunChecksData = {
+    body: AskIn;
+    path: {
+        /**
+         * Name
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/api/v1/flows/{name}/checks';
+};
+
+export type RunChecksErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type RunChecksError = RunChecksErrors[keyof RunChecksErrors];
+
+export type RunChecksResponses = {
+    /**
+     * Successful Response
+     */
+    200: string;
+};
+
+export type RunChecksResponse = RunChecksResponses[keyof RunChecksResponses];
 
 export type ListLogsData = {
     body?: never;
