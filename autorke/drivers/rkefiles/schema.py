@@ -99,7 +99,9 @@ _SERVICES = {
 
 _ACI = {
     **_texts(
-        "aci_containers_controller_memory_limit aci_containers_controller_memory_request"
+        "acc_provision_operator_memory_limit acc_provision_operator_memory_request"
+        " aci_containers_operator_memory_limit aci_containers_operator_memory_request"
+        " aci_containers_controller_memory_limit aci_containers_controller_memory_request"
         " aci_containers_host_memory_limit aci_containers_host_memory_request aci_containers_memory_limit"
         " aci_containers_memory_request aci_multipod aci_multipod_ubuntu add_external_contract_to_default_epg"
         " add_external_subnets_to_rdconfig aep apic_connection_retry_limit apic_refresh_ticker_adjust"
@@ -120,7 +122,8 @@ _ACI = {
         " pbr_tracking_non_snat pod_subnet_chunk_size run_gbp_container run_opflex_server_container"
         " service_graph_endpoint_add_delay service_monitor_interval service_vlan sleep_time_snat_global_info_sync"
         " snat_contract_scope snat_namespace snat_port_range_end snat_port_range_start snat_ports_per_node sriov_enable"
-        " subnet_domain_name system_id taint_not_ready_node tenant token toleration_seconds use_aci_anywhere_crd"
+        " subnet_domain_name system_id taint_not_ready_node tenant token toleration_seconds unknown_mac_unicast_action"
+        " use_aci_anywhere_crd"
         " use_aci_cni_priority_class use_cluster_role use_host_netns_volume use_opflex_server_volume"
         " use_privileged_container use_system_node_priority_class vmm_controller vmm_domain vrf_name vrf_tenant"
     ),

@@ -28,7 +28,6 @@ from autorke.drivers.workerplane.facts import (
 )
 from autorke.drivers.workerplane.registries import docker_config
 from autorke.drivers.workerplane.release import (
-    KNOWS_EXTERNAL_AWS,
     SELINUX_BY_LONG_NAME,
     TELLS_CRI_DOCKERD_OF_DUAL_STACK,
     TRIMS_LISTS,
