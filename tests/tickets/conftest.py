@@ -1,3 +1,4 @@
 from tests.api import api, secret_key
+from tests.tickets.scene import scene
 
-__all__ = ["api", "secret_key"]
+__all__ = ["api", "scene", "secret_key"]
