@@ -23,6 +23,7 @@ from autorke.tickets import routes as tickets_routes
 from autorke.tickets import stream_routes, wizard_routes
 from autorke.users import admin_routes, oidc_routes
 from autorke.users import routes as users_routes
+from autorke.views import routes as views_routes
 from autorke.web import health, openapi, problems, sse, ui
 from autorke.web.body import BodyGuard
 from autorke.web.middleware import RequestContext
@@ -38,6 +39,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     machine_set_routes.router,  # before the routes of one machine, whose path would take its words for ids
     machines_routes.router,
     eligibility_routes.router,
+    views_routes.router,
     cmdb_routes.router,
     clusters_routes.router,
     configs_routes.router,

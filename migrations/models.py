@@ -6,6 +6,7 @@ from autorke.configs import models as configs
 from autorke.credentials import models as credentials
 from autorke.machines import models as machines
 from autorke.users import models as users
+from autorke.views import models as views
 from autorke.workflow import models as workflow
 
-MODELS = (clusters, cmdb, configs, credentials, machines, users, workflow)
+MODELS = (clusters, cmdb, configs, credentials, machines, users, views, workflow)

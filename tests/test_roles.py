@@ -72,6 +72,11 @@ ACCESS: dict[str, str] = {
     "POST /api/v1/machines/{machine_id}/host-key": "admin",
     "POST /api/v1/machines/{machine_id}/host-key/scan": "admin",
     "POST /api/v1/machines/{machine_id}/conflicts/{field}/resolution": "admin",
+    # saved views: everybody has their own
+    "GET /api/v1/views": SIGNED_IN,
+    "POST /api/v1/views": SIGNED_IN,
+    "PATCH /api/v1/views/{view_id}": SIGNED_IN,
+    "DELETE /api/v1/views/{view_id}": SIGNED_IN,
     # cmdb
     "GET /api/v1/cmdb/sources": ALL,
     "POST /api/v1/cmdb/sources": EVERYWHERE + "admin",
