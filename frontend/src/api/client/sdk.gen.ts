@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BindRoleData, BindRoleErrors, BindRoleResponses, CancelData, CancelErrors, CancelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CheckEligibilityData, CheckEligibilityErrors, CheckEligibilityResponses, CloseData, CloseErrors, CloseResponses, CompareRevisionsData, CompareRevisionsErrors, CompareRevisionsResponses, CreateCredentialData, CreateCredentialErrors, CreateCredentialResponses, CreateDelegationData, CreateDelegationErrors, CreateDelegationResponses, CreateMachineData, CreateMachineErrors, CreateMachineResponses, CreateSourceData, CreateSourceErrors, CreateSourceResponses, CreateTicketData, CreateTicketErrors, CreateTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DecideData, DecideErrors, DecideResponses, DeleteCredentialData, DeleteCredentialErrors, DeleteCredentialResponses, DeleteDelegationData, DeleteDelegationErrors, DeleteDelegationResponses, DeleteTokenData, DeleteTokenErrors, DeleteTokenResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DescribeCredentialData, DescribeCredentialErrors, DescribeCredentialResponses, DownloadRevisionData, DownloadRevisionErrors, DownloadRevisionResponses, ExcludeData, ExcludeErrors, ExcludeResponses, ExportMachinesData, ExportMachinesErrors, ExportMachinesResponses, FindMachinesData, FindMachinesErrors, FindMachinesResponses, FinishSsoData, FinishSsoErrors, ForgetClusterData, ForgetClusterErrors, ForgetClusterResponses, GetClusterData, GetClusterErrors, GetClusterResponses, GetCredentialData, GetCredentialErrors, GetCredentialResponses, GetEngineData, GetEngineErrors, GetEngineResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMachineData, GetMachineErrors, GetMachineResponses, GetMeData, GetMeErrors, GetMeResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRunData, GetRunErrors, GetRunResponses, GetSourceData, GetSourceErrors, GetSourceResponses, GetTicketData, GetTicketErrors, GetTicketResponses, GetUserData, GetUserErrors, GetUserResponses, ImportClusterData, ImportClusterErrors, ImportClusterResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListClustersData, ListClustersErrors, ListClustersResponses, ListCredentialsData, ListCredentialsErrors, ListCredentialsResponses, ListDelegationsData, ListDelegationsErrors, ListDelegationsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFlowsData, ListFlowsErrors, ListFlowsResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListMachinesData, ListMachinesErrors, ListMachinesResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListPlansData, ListPlansErrors, ListPlansResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListSourcesData, ListSourcesErrors, ListSourcesResponses, ListTicketNodesData, ListTicketNodesErrors, ListTicketNodesResponses, ListTicketsData, ListTicketsErrors, ListTicketsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LogInData, LogInErrors, LoginMethodsData, LoginMethodsErrors, LoginMethodsResponses, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, PauseData, PauseErrors, PauseResponses, PinHostKeyData, PinHostKeyErrors, PinHostKeyResponses, PreviewData, PreviewErrors, PreviewResponses, PreviewTicketData, PreviewTicketErrors, PreviewTicketResponses, ReadLogData, ReadLogErrors, ReadLogResponses, ReceiveCallbackData, ReceiveCallbackErrors, ReceiveCallbackResponses, ReplaceSecretData, ReplaceSecretErrors, ReplaceSecretResponses, RequestSyncData, RequestSyncErrors, RequestSyncResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, ResolveData, ResolveErrors, ResolveResponses, ResumeData, ResumeErrors, ResumeResponses, RetryData, RetryErrors, RetryResponses, RevokeApprovalData, RevokeApprovalErrors, RevokeApprovalResponses, RunChecksData, RunChecksErrors, RunChecksResponse, RunChecksResponses, ScanHostKeyData, ScanHostKeyErrors, ScanHostKeyResponses, SelectManyData, SelectManyErrors, SelectManyResponses, SetEngineData, SetEngineErrors, SetEngineResponses, SetStateData, SetStateErrors, SetStateResponses, StartSsoData, StartSsoErrors, StreamTicketData, StreamTicketErrors, StreamTicketResponse, StreamTicketResponses, SummariseMachinesData, SummariseMachinesErrors, SummariseMachinesResponses, UnbindRoleData, UnbindRoleErrors, UnbindRoleResponses, UpdateClusterData, UpdateClusterErrors, UpdateClusterResponses, UpdateMachineData, UpdateMachineErrors, UpdateMachineResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateSourceData, UpdateSourceErrors, UpdateSourceResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, VerifyClusterData, VerifyClusterErrors, VerifyClusterResponses } from './types.gen';
+import type { BindRoleData, BindRoleErrors, BindRoleResponses, CancelData, CancelErrors, CancelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CheckEligibilityData, CheckEligibilityErrors, CheckEligibilityResponses, CloseData, CloseErrors, CloseResponses, CompareRevisionsData, CompareRevisionsErrors, CompareRevisionsResponses, CreateCredentialData, CreateCredentialErrors, CreateCredentialResponses, CreateDelegationData, CreateDelegationErrors, CreateDelegationResponses, CreateMachineData, CreateMachineErrors, CreateMachineResponses, CreateSourceData, CreateSourceErrors, CreateSourceResponses, CreateTicketData, CreateTicketErrors, CreateTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DecideData, DecideErrors, DecideResponses, DeleteCredentialData, DeleteCredentialErrors, DeleteCredentialResponses, DeleteDelegationData, DeleteDelegationErrors, DeleteDelegationResponses, DeleteTokenData, DeleteTokenErrors, DeleteTokenResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DescribeCredentialData, DescribeCredentialErrors, DescribeCredentialResponses, DownloadRevisionData, DownloadRevisionErrors, DownloadRevisionResponses, ExcludeData, ExcludeErrors, ExcludeResponses, ExportMachinesData, ExportMachinesErrors, ExportMachinesResponses, FindMachinesData, FindMachinesErrors, FindMachinesResponses, FinishSsoData, FinishSsoErrors, ForgetClusterData, ForgetClusterErrors, ForgetClusterResponses, GetClusterData, GetClusterErrors, GetClusterResponses, GetCredentialData, GetCredentialErrors, GetCredentialResponses, GetEngineData, GetEngineErrors, GetEngineResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMachineData, GetMachineErrors, GetMachineResponses, GetMeData, GetMeErrors, GetMeResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRunData, GetRunErrors, GetRunResponses, GetSourceData, GetSourceErrors, GetSourceResponses, GetTicketData, GetTicketErrors, GetTicketResponses, GetUserData, GetUserErrors, GetUserResponses, ImportClusterData, ImportClusterErrors, ImportClusterResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListClustersData, ListClustersErrors, ListClustersResponses, ListCredentialsData, ListCredentialsErrors, ListCredentialsResponses, ListDelegationsData, ListDelegationsErrors, ListDelegationsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFlowsData, ListFlowsErrors, ListFlowsResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListMachinesData, ListMachinesErrors, ListMachinesResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListPlansData, ListPlansErrors, ListPlansResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListSourcesData, ListSourcesErrors, ListSourcesResponses, ListTicketNodesData, ListTicketNodesErrors, ListTicketNodesResponses, ListTicketsData, ListTicketsErrors, ListTicketsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListViewsData, ListViewsErrors, ListViewsResponses, LogInData, LogInErrors, LoginMethodsData, LoginMethodsErrors, LoginMethodsResponses, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, PauseData, PauseErrors, PauseResponses, PinHostKeyData, PinHostKeyErrors, PinHostKeyResponses, PreviewData, PreviewErrors, PreviewResponses, PreviewTicketData, PreviewTicketErrors, PreviewTicketResponses, ReadLogData, ReadLogErrors, ReadLogResponses, ReceiveCallbackData, ReceiveCallbackErrors, ReceiveCallbackResponses, ReplaceSecretData, ReplaceSecretErrors, ReplaceSecretResponses, RequestSyncData, RequestSyncErrors, RequestSyncResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, ResolveData, ResolveErrors, ResolveResponses, ResumeData, ResumeErrors, ResumeResponses, RetryData, RetryErrors, RetryResponses, RevokeApprovalData, RevokeApprovalErrors, RevokeApprovalResponses, RunChecksData, RunChecksErrors, RunChecksResponse, RunChecksResponses, ScanHostKeyData, ScanHostKeyErrors, ScanHostKeyResponses, SelectManyData, SelectManyErrors, SelectManyResponses, SetEngineData, SetEngineErrors, SetEngineResponses, SetStateData, SetStateErrors, SetStateResponses, StartSsoData, StartSsoErrors, StreamTicketData, StreamTicketErrors, StreamTicketResponse, StreamTicketResponses, SummariseMachinesData, SummariseMachinesErrors, SummariseMachinesResponses, UnbindRoleData, UnbindRoleErrors, UnbindRoleResponses, UpdateClusterData, UpdateClusterErrors, UpdateClusterResponses, UpdateMachineData, UpdateMachineErrors, UpdateMachineResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateSourceData, UpdateSourceErrors, UpdateSourceResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UpdateViewData, UpdateViewErrors, UpdateViewResponses, VerifyClusterData, VerifyClusterErrors, VerifyClusterResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -712,6 +712,78 @@ export const checkEligibility = <ThrowOnError extends boolean = true>(options: O
             type: 'apiKey'
         }],
     url: '/api/v1/machines/eligibility',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * List Views
+ *
+ * One's own views of a page, then those that others share.
+ */
+export const listViews = <ThrowOnError extends boolean = true>(options: Options<ListViewsData, ThrowOnError>): RequestResult<ListViewsResponses, ListViewsErrors, ThrowOnError, 'data'> => (options.client ?? client).get<ListViewsResponses, ListViewsErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/views',
+    ...options
+});
+
+/**
+ * Create View
+ *
+ * Keep a view under a name of one's own.
+ */
+export const createView = <ThrowOnError extends boolean = true>(options: Options<CreateViewData, ThrowOnError>): RequestResult<CreateViewResponses, CreateViewErrors, ThrowOnError, 'data'> => (options.client ?? client).post<CreateViewResponses, CreateViewErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/views',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete View
+ *
+ * Drop one's view, also for those who use it.
+ */
+export const deleteView = <ThrowOnError extends boolean = true>(options: Options<DeleteViewData, ThrowOnError>): RequestResult<DeleteViewResponses, DeleteViewErrors, ThrowOnError, 'data'> => (options.client ?? client).delete<DeleteViewResponses, DeleteViewErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/views/{view_id}',
+    ...options
+});
+
+/**
+ * Update View
+ *
+ * Change one's view.
+ */
+export const updateView = <ThrowOnError extends boolean = true>(options: Options<UpdateViewData, ThrowOnError>): RequestResult<UpdateViewResponses, UpdateViewErrors, ThrowOnError, 'data'> => (options.client ?? client).patch<UpdateViewResponses, UpdateViewErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/views/{view_id}',
     ...options,
     headers: {
         'Content-Type': 'application/json',

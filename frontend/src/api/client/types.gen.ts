@@ -4146,6 +4146,98 @@ export type UserPatch = {
 };
 
 /**
+ * ViewIn
+ */
+export type ViewIn = {
+    /**
+     * Page
+     */
+    page: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Shared
+     *
+     * Everybody may use it; only the owner changes it
+     */
+    shared?: boolean;
+    /**
+     * State
+     *
+     * The page's own object, at most 16 kB as JSON
+     */
+    state: {
+        [key: string]: unknown;
+    };
+};
+
+/**
+ * ViewOut
+ */
+export type ViewOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Page
+     */
+    page: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Shared
+     */
+    shared: boolean;
+    /**
+     * Owner Id
+     */
+    owner_id: string;
+    /**
+     * Owner Name
+     */
+    owner_name: string;
+    /**
+     * State
+     */
+    state: {
+        [key: string]: unknown;
+    };
+    /**
+     * Updated At
+     */
+    updated_at: string;
+};
+
+/**
+ * ViewPatch
+ *
+ * Only the fields that are sent change.
+ */
+export type ViewPatch = {
+    /**
+     * Name
+     */
+    name?: string;
+    /**
+     * Shared
+     */
+    shared?: boolean;
+    /**
+     * State
+     *
+     * The page's own object, at most 16 kB as JSON
+     */
+    state?: {
+        [key: string]: unknown;
+    };
+};
+
+/**
  * WaitingOut
  */
 export type WaitingOut = {
@@ -6083,6 +6175,141 @@ export type CheckEligibilityResponses = {
 };
 
 export type CheckEligibilityResponse = CheckEligibilityResponses[keyof CheckEligibilityResponses];
+
+export type ListViewsData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Page
+         *
+         * Of which page
+         */
+        page: string;
+    };
+    url: '/api/v1/views';
+};
+
+export type ListViewsErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ListViewsError = ListViewsErrors[keyof ListViewsErrors];
+
+export type ListViewsResponses = {
+    /**
+     * Response List Views
+     *
+     * Successful Response
+     */
+    200: Array<ViewOut>;
+};
+
+export type ListViewsResponse = ListViewsResponses[keyof ListViewsResponses];
+
+export type CreateViewData = {
+    body: ViewIn;
+    path?: never;
+    query?: never;
+    url: '/api/v1/views';
+};
+
+export type CreateViewErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type CreateViewError = CreateViewErrors[keyof CreateViewErrors];
+
+export type CreateViewResponses = {
+    /**
+     * Successful Response
+     */
+    201: ViewOut;
+};
+
+export type CreateViewResponse = CreateViewResponses[keyof CreateViewResponses];
+
+export type DeleteViewData = {
+    body?: never;
+    path: {
+        /**
+         * View Id
+         */
+        view_id: string;
+    };
+    query?: never;
+    url: '/api/v1/views/{view_id}';
+};
+
+export type DeleteViewErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type DeleteViewError = DeleteViewErrors[keyof DeleteViewErrors];
+
+export type DeleteViewResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type DeleteViewResponse = DeleteViewResponses[keyof DeleteViewResponses];
+
+export type UpdateViewData = {
+    body: ViewPatch;
+    path: {
+        /**
+         * View Id
+         */
+        view_id: string;
+    };
+    query?: never;
+    url: '/api/v1/views/{view_id}';
+};
+
+export type UpdateViewErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type UpdateViewError = UpdateViewErrors[keyof UpdateViewErrors];
+
+export type UpdateViewResponses = {
+    /**
+     * Successful Response
+     */
+    200: ViewOut;
+};
+
+export type UpdateViewResponse = UpdateViewResponses[keyof UpdateViewResponses];
 
 export type ListSourcesData = {
     body?: never;
