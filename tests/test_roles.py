@@ -78,6 +78,7 @@ ACCESS: dict[str, str] = {
     "PATCH /api/v1/views/{view_id}": SIGNED_IN,
     "DELETE /api/v1/views/{view_id}": SIGNED_IN,
     # cmdb
+    "GET /api/v1/cmdb/freshness": ALL,
     "GET /api/v1/cmdb/sources": ALL,
     "POST /api/v1/cmdb/sources": EVERYWHERE + "admin",
     "GET /api/v1/cmdb/sources/{source_id}": EVERYWHERE + "admin",

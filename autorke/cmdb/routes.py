@@ -9,11 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter
 from sqlalchemy import select
 
-from autorke.cmdb import service
+from autorke.cmdb import freshness, service
 from autorke.cmdb.models import CmdbRun, CmdbSource
 from autorke.cmdb.schemas import (
+    FreshnessOut,
+    MappingPreviewOut,
     PreviewIn,
-    PreviewOut,
     RunOut,
     SourceDetail,
     SourceIn,
@@ -23,8 +24,9 @@ from autorke.cmdb.schemas import (
 )
 from autorke.cmdb.sync import files_root
 from autorke.core.schemas import Page
+from autorke.machines.models import Machine
 from autorke.users import audit
-from autorke.users.access import Actor
+from autorke.users.access import Actor, scope
 from autorke.users.deps import allowed
 from autorke.web.deps import PageDep, SessionDep
 from autorke.web.paging import Column, Slice, page
@@ -47,6 +49,12 @@ RUN_COLUMNS = {
     "refused": Column(CmdbRun.refused, int),
     "vanished": Column(CmdbRun.vanished, int),
 }
+
+
+@router.get("/freshness", response_model=list[FreshnessOut])
+def get_freshness(actor: Reader, session: SessionDep) -> list[freshness.Freshness]:
+    """Every source: when it was synced, how that ended, and what is open on its machines."""
+    return freshness.of_sources(session, visible=scope(actor, "machine:read", Machine.cluster_id, unowned=True))
 
 
 @router.get("/sources", response_model=Page[SourceOut])
@@ -109,8 +117,8 @@ def get_run(run_id: UUID, _actor: Syncer, session: SessionDep) -> CmdbRun:
     return service.get_run(session, run_id)
 
 
-@router.post("/preview", response_model=PreviewOut)
-def preview(body: PreviewIn, actor: Configurer, session: SessionDep) -> service.Preview:
+@router.post("/preview", response_model=MappingPreviewOut)
+def preview_mapping(body: PreviewIn, actor: Configurer, session: SessionDep) -> service.Preview:
     """Ask a CMDB for its first page and show what a mapping makes of it. Stores nothing."""
     secret = service.open_secret(session, body.credential_id, purpose="cmdb preview", actor=actor)
     session.commit()  # the opening is on the record, and no transaction is open while the CMDB is asked

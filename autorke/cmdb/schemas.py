@@ -98,6 +98,18 @@ class SourceOut(Out):
     last_ok_at: datetime | None
 
 
+class FreshnessOut(SourceOut):
+    """How fresh a source's machines are. `conflicts` counts open ones, `machines` and `vanished` count machines."""
+
+    last_outcome: str | None = Field(description="Of the newest sync that has ended")
+    last_ended_at: datetime | None
+    running_since: datetime | None
+    overdue: bool = Field(description="No good sync for two intervals")
+    machines: int
+    conflicts: int
+    vanished: int
+
+
 class SourceDetail(SourceOut):
     version: int
     config: CmdbConfig
@@ -146,7 +158,7 @@ class RefusedOut(Out):
     reason: str
 
 
-class PreviewOut(Out):
+class MappingPreviewOut(Out):
     """The first rows as the CMDB sends them, and what the mapping makes of each."""
 
     rows: list[Any]
