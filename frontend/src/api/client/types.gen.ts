@@ -1105,6 +1105,66 @@ export type FoundOut = {
 };
 
 /**
+ * FreshnessOut
+ *
+ * How fresh a source's machines are. `conflicts` counts open ones, `machines` and `vanished` count machines.
+ */
+export type FreshnessOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Enabled
+     */
+    enabled: boolean;
+    /**
+     * Interval Seconds
+     */
+    interval_seconds: number;
+    /**
+     * Last Ok At
+     */
+    last_ok_at: string | null;
+    /**
+     * Last Outcome
+     *
+     * Of the newest sync that has ended
+     */
+    last_outcome: string | null;
+    /**
+     * Last Ended At
+     */
+    last_ended_at: string | null;
+    /**
+     * Running Since
+     */
+    running_since: string | null;
+    /**
+     * Overdue
+     *
+     * No good sync for two intervals
+     */
+    overdue: boolean;
+    /**
+     * Machines
+     */
+    machines: number;
+    /**
+     * Conflicts
+     */
+    conflicts: number;
+    /**
+     * Vanished
+     */
+    vanished: number;
+};
+
+/**
  * GateIn
  */
 export type GateIn = {
@@ -2241,6 +2301,26 @@ export type Mapping = {
 };
 
 /**
+ * MappingPreviewOut
+ *
+ * The first rows as the CMDB sends them, and what the mapping makes of each.
+ */
+export type MappingPreviewOut = {
+    /**
+     * Rows
+     */
+    rows: Array<unknown>;
+    /**
+     * Machines
+     */
+    machines: Array<MappedOut>;
+    /**
+     * Refused
+     */
+    refused: Array<RefusedOut>;
+};
+
+/**
  * MatchOut
  */
 export type MatchOut = {
@@ -2824,6 +2904,60 @@ export type PreviewIn = {
      * Credential Id
      */
     credential_id?: string | null;
+};
+
+/**
+ * PreviewOut
+ */
+export type PreviewOut = {
+    /**
+     * Flow
+     */
+    flow: string;
+    /**
+     * Summary
+     */
+    summary: string;
+    /**
+     * Policy
+     */
+    policy: string;
+    /**
+     * Cluster
+     */
+    cluster: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Targets
+     */
+    targets: Array<TargetOut>;
+    /**
+     * Submittable
+     */
+    submittable: boolean;
+    config: ConfigChangeOut | null;
+    /**
+     * Commands
+     */
+    commands: Array<CommandsOut>;
+    /**
+     * Problems
+     */
+    problems: Array<{
+        [key: string]: unknown;
+    }>;
+    /**
+     * Steps
+     */
+    steps: Array<PreviewStepOut>;
+    /**
+     * Approvers
+     */
+    approvers: {
+        [key: string]: Array<ApproverOut>;
+    };
+    queue: QueueOut;
 };
 
 /**
@@ -4280,26 +4414,6 @@ export type Words = {
 };
 
 /**
- * PreviewOut
- *
- * The first rows as the CMDB sends them, and what the mapping makes of each.
- */
-export type AutorkeCmdbSchemasPreviewOut = {
-    /**
-     * Rows
-     */
-    rows: Array<unknown>;
-    /**
-     * Machines
-     */
-    machines: Array<MappedOut>;
-    /**
-     * Refused
-     */
-    refused: Array<RefusedOut>;
-};
-
-/**
  * ResolutionIn
  */
 export type AutorkeMachinesSchemasResolutionIn = {
@@ -4331,60 +4445,6 @@ export type AutorkeTicketsSchemasResolutionIn = {
      * Take the responsibility without proof of death; needs two people
      */
     override?: boolean;
-};
-
-/**
- * PreviewOut
- */
-export type AutorkeTicketsWizardSchemasPreviewOut = {
-    /**
-     * Flow
-     */
-    flow: string;
-    /**
-     * Summary
-     */
-    summary: string;
-    /**
-     * Policy
-     */
-    policy: string;
-    /**
-     * Cluster
-     */
-    cluster: {
-        [key: string]: unknown;
-    } | null;
-    /**
-     * Targets
-     */
-    targets: Array<TargetOut>;
-    /**
-     * Submittable
-     */
-    submittable: boolean;
-    config: ConfigChangeOut | null;
-    /**
-     * Commands
-     */
-    commands: Array<CommandsOut>;
-    /**
-     * Problems
-     */
-    problems: Array<{
-        [key: string]: unknown;
-    }>;
-    /**
-     * Steps
-     */
-    steps: Array<PreviewStepOut>;
-    /**
-     * Approvers
-     */
-    approvers: {
-        [key: string]: Array<ApproverOut>;
-    };
-    queue: QueueOut;
 };
 
 /**
@@ -6311,6 +6371,37 @@ export type UpdateViewResponses = {
 
 export type UpdateViewResponse = UpdateViewResponses[keyof UpdateViewResponses];
 
+export type GetFreshnessData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cmdb/freshness';
+};
+
+export type GetFreshnessErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type GetFreshnessError = GetFreshnessErrors[keyof GetFreshnessErrors];
+
+export type GetFreshnessResponses = {
+    /**
+     * Response Get Freshness
+     *
+     * Successful Response
+     */
+    200: Array<FreshnessOut>;
+};
+
+export type GetFreshnessResponse = GetFreshnessResponses[keyof GetFreshnessResponses];
+
 export type ListSourcesData = {
     body?: never;
     path?: never;
@@ -6601,14 +6692,14 @@ export type GetRunResponses = {
 
 export type GetRunResponse = GetRunResponses[keyof GetRunResponses];
 
-export type PreviewData = {
+export type PreviewMappingData = {
     body: PreviewIn;
     path?: never;
     query?: never;
     url: '/api/v1/cmdb/preview';
 };
 
-export type PreviewErrors = {
+export type PreviewMappingErrors = {
     /**
      * Refused, with cause and remedy
      */
@@ -6619,16 +6710,16 @@ export type PreviewErrors = {
     '5XX': Problem;
 };
 
-export type PreviewError = PreviewErrors[keyof PreviewErrors];
+export type PreviewMappingError = PreviewMappingErrors[keyof PreviewMappingErrors];
 
-export type PreviewResponses = {
+export type PreviewMappingResponses = {
     /**
      * Successful Response
      */
-    200: AutorkeCmdbSchemasPreviewOut;
+    200: MappingPreviewOut;
 };
 
-export type PreviewResponse = PreviewResponses[keyof PreviewResponses];
+export type PreviewMappingResponse = PreviewMappingResponses[keyof PreviewMappingResponses];
 
 export type ListClustersData = {
     body?: never;
@@ -7730,7 +7821,7 @@ export type PreviewTicketResponses = {
     /**
      * Successful Response
      */
-    200: AutorkeTicketsWizardSchemasPreviewOut;
+    200: PreviewOut;
 };
 
 export type PreviewTicketResponse = PreviewTicketResponses[keyof PreviewTicketResponses];

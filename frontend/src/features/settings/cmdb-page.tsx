@@ -108,7 +108,7 @@ export function CmdbPage() {
       {failed && <ProblemAlert problem={asProblem(failed)} />}
       <Table<SourceOut>
         rowKey="id"
-        size="middle"
+        size="small"
         loading={sources.isLoading}
         columns={columns}
         dataSource={sources.data?.items ?? []}

@@ -88,7 +88,7 @@ export function CredentialsPage() {
       {failed && <ProblemAlert problem={asProblem(failed)} />}
       <Table<CredentialOut>
         rowKey="id"
-        size="middle"
+        size="small"
         loading={credentials.isLoading}
         columns={columns}
         dataSource={credentials.data?.items ?? []}

@@ -74,7 +74,7 @@ export function GatesPage() {
       <PolicyMeanings />
       <Table<ClusterOut>
         rowKey="id"
-        size="middle"
+        size="small"
         loading={clusters.isLoading}
         columns={columns}
         dataSource={clusters.data?.items ?? []}

@@ -1,9 +1,9 @@
 /** What a CMDB answered and what the mapping made of its first rows. Props: `preview` as the api gave it. */
 import { Alert, Flex, Table, Tabs } from "antd";
 import { useTranslation } from "react-i18next";
-import type { PreviewOut } from "../../api/client";
+import type { MappingPreviewOut } from "../../api/client";
 
-export function MappingPreview({ preview }: { preview: PreviewOut }) {
+export function MappingPreview({ preview }: { preview: MappingPreviewOut }) {
   const { t } = useTranslation("settings");
   const names = [...new Set(preview.machines.flatMap((machine) => Object.keys(machine.values)))];
   const machines = (

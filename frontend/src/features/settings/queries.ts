@@ -18,7 +18,7 @@ import {
   listRuns,
   listSources,
   listUsers,
-  preview,
+  previewMapping,
   type PreviewIn,
   replaceSecret,
   type ReplaceInWritable,
@@ -43,12 +43,22 @@ export const settingsKeys = {
   engine: ["engine"] as const,
 };
 
-/** Lists of people, credentials, sources and clusters are short: one page of 1,000 holds them. */
-const ALL = { limit: 1000, sort: "name" };
+type PageOf<Row> = { items: Row[]; next: string | null };
+
+/** Every row of a list of people, credentials, sources or clusters: hundreds, so page after page is quick. */
+async function every<Row>(page: (query: { limit: number; sort: string; cursor?: string }) => Promise<PageOf<Row>>) {
+  const items: Row[] = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const found: PageOf<Row> = await page({ limit: 500, sort: "name", ...(cursor ? { cursor } : {}) });
+    items.push(...found.items);
+    cursor = found.next;
+  }
+  return { items };
+}
 
 export const usersQuery = queryOptions({
   queryKey: settingsKeys.users,
-  queryFn: ({ signal }) => listUsers({ query: ALL, signal }),
+  queryFn: ({ signal }) => every((query) => listUsers({ query, signal })),
 });
 
 export const rolesQuery = queryOptions({
@@ -59,12 +69,12 @@ export const rolesQuery = queryOptions({
 
 export const credentialsQuery = queryOptions({
   queryKey: settingsKeys.credentials,
-  queryFn: ({ signal }) => listCredentials({ query: ALL, signal }),
+  queryFn: ({ signal }) => every((query) => listCredentials({ query, signal })),
 });
 
 export const sourcesQuery = queryOptions({
   queryKey: settingsKeys.sources,
-  queryFn: ({ signal }) => listSources({ query: ALL, signal }),
+  queryFn: ({ signal }) => every((query) => listSources({ query, signal })),
 });
 
 export const sourceQuery = (id: string) =>
@@ -81,7 +91,7 @@ export const runsQuery = (id: string) =>
 
 export const policiesQuery = queryOptions({
   queryKey: settingsKeys.clusters,
-  queryFn: ({ signal }) => listClusters({ query: ALL, signal }),
+  queryFn: ({ signal }) => every((query) => listClusters({ query, signal })),
 });
 
 export const flowsQuery = queryOptions({
@@ -113,7 +123,7 @@ export const removeCredential = (id: string) => deleteCredential({ path: { crede
 
 export const addSource = (body: SourceIn) => createSource({ body });
 export const changeSource = (id: string, body: SourcePatch) => updateSource({ path: { source_id: id }, body });
-export const tryConfig = (body: PreviewIn) => preview({ body });
+export const tryConfig = (body: PreviewIn) => previewMapping({ body });
 export const startSync = (id: string, acceptDrop: boolean) =>
   requestSync({ path: { source_id: id }, body: { accept_drop: acceptDrop } });
 

@@ -130,7 +130,7 @@ export function UsersPage() {
       />
       <Table<UserOut>
         rowKey="id"
-        size="middle"
+        size="small"
         loading={users.isLoading}
         columns={columns}
         dataSource={shown}
