@@ -16,7 +16,7 @@ from autorke.cli.rke_access import Access
 from autorke.core.errors import AutoRkeError
 from autorke.drivers.rkefiles.cluster_yml import ClusterYml, read_cluster_yml, read_node_entry
 from autorke.drivers.rkefiles.errors import FileUnreadable
-from autorke.drivers.rkefiles.nodes import RkeNode, check_new_workers, node_from_state
+from autorke.drivers.rkefiles.nodes import RkeNode, check_new_workers, node_from_state, with_usual_access
 from autorke.drivers.rkefiles.rkestate import read_rke_config
 from autorke.drivers.rkefiles.storage import locked, read_text
 from autorke.drivers.workerplane.config import read_config, read_host_info
@@ -163,7 +163,7 @@ def wanted_node(node: str, options: Mapping[str, str], cluster: ClusterYml) -> R
     text = node or json.dumps({"user": _usual_user(cluster), **given})
     wanted = read_node_entry(text, default_key_path=cluster.ssh_key_path)
     check_new_workers(cluster.nodes, [wanted])
-    return wanted
+    return with_usual_access(wanted, cluster.nodes, default_key_path=cluster.ssh_key_path)
 
 
 def _usual_user(cluster: ClusterYml) -> str:

@@ -41,7 +41,7 @@ def target_of(node: RkeNode, cluster: ClusterYml, access: Access) -> SshTarget:
         user=node.user,
         port=int(node.port),
         host_key=_host_key(node.address, int(node.port), access),
-        private_key=_private_key(entry, node.ssh_key_path or cluster.ssh_key_path),
+        private_key=node.ssh_key or _private_key(entry, node.ssh_key_path or cluster.ssh_key_path),
         bastion=_bastion(cluster, access),
         docker_socket=node.docker_socket or "/var/run/docker.sock",
     )

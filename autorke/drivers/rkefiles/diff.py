@@ -67,6 +67,8 @@ def _node_changes(old: RkeNode, new: RkeNode) -> Iterator[Change]:
     for name in old.__dataclass_fields__:
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
+            if name in ("ssh_key", "ssh_cert"):
+                before, after = _shown(before or None, True), _shown(after or None, True)
             yield Change(f"nodes[{old.address}].{name}", before, after, _NODE_DANGERS.get(name))
 
 

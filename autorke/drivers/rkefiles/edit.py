@@ -14,20 +14,22 @@ import yaml
 
 from autorke.drivers.rkefiles.cluster_yml import ClusterYml, read_cluster_yml
 from autorke.drivers.rkefiles.errors import MergeBroken, WrongType
-from autorke.drivers.rkefiles.nodes import RkeNode, check_new_workers, yaml_entry
+from autorke.drivers.rkefiles.nodes import RkeNode, check_new_workers, with_usual_access, yaml_entry
 from autorke.drivers.rkefiles.yamltree import parse_tree
 
 _LINE = re.compile(r"[^\n\r\x85\u2028\u2029]*(?:\r\n|[\n\r\x85\u2028\u2029]|\Z)")
 
 
 def add_workers(text: str, nodes: Iterable[RkeNode]) -> str:
-    """The text with the workers at the end of its node list. Raises NotAWorker, DuplicateNode or InvalidNode.
+    """The text with the workers at the end of its node list, reached by SSH as the other nodes are.
 
-    The result is read back: anything but the expected node list is a MergeBroken, and nothing is returned.
+    Raises NotAWorker, DuplicateNode or InvalidNode. The result is read back: anything but the expected node list is a
+    MergeBroken, and nothing is returned.
     """
     before = read_cluster_yml(text)
-    added = tuple(nodes)
-    check_new_workers(before.nodes, added)
+    given = tuple(nodes)
+    check_new_workers(before.nodes, given)
+    added = tuple(with_usual_access(node, before.nodes, default_key_path=before.ssh_key_path) for node in given)
     listed = _node_list(text)
     entries = [yaml_entry(node, default_key_path=before.ssh_key_path) for node in added]
     edited = _into_flow(text, listed, entries) if listed.flow_style else _into_block(text, listed, entries)
@@ -173,5 +175,8 @@ def _flow(value: Any) -> str:
 
 def _scalar(value: str) -> str:
     """The value in YAML, quoted where it would be read as something else than this text."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=4096).strip()
+    style = '"' if "\n" in value else None
+    text = yaml.safe_dump(
+        value, default_style=style, default_flow_style=True, allow_unicode=True, width=1 << 20
+    ).strip()
     return text.removesuffix("...").strip()

@@ -8,7 +8,13 @@ from copy import deepcopy
 from typing import Any
 
 from autorke.drivers.rkefiles.errors import MergeBroken
-from autorke.drivers.rkefiles.nodes import RkeNode, check_new_workers, node_from_state, state_entry
+from autorke.drivers.rkefiles.nodes import (
+    RkeNode,
+    check_new_workers,
+    node_from_state,
+    state_entry,
+    with_usual_access,
+)
 from autorke.drivers.rkefiles.rkestate import STATES, RkeState, read_state
 
 _GO_ESCAPED = "<>&\u2028\u2029"
@@ -19,15 +25,13 @@ def with_workers_added(
 ) -> RkeState:
     """The state with the workers in both desiredState and currentState, and with their serving certificates, if any.
 
-    A new entry takes the shape of a sibling worker. Raises DuplicateNode, NotAWorker; MergeBroken when the result is
-    not exactly what was asked for.
+    A new entry is what rke itself would write. Raises DuplicateNode, NotAWorker; MergeBroken when the result is not
+    exactly what was asked for.
     """
     check_new_workers(state.nodes, nodes)
     document = deepcopy(dict(state.document))
     for name in STATES:
-        entries = document[name]["rkeConfig"]["nodes"]
-        sibling = _sibling(entries)
-        entries.extend(state_entry(node, sibling) for node in nodes)
+        _append(document[name]["rkeConfig"], nodes)
         bundle = document[name]["certificatesBundle"]
         document[name]["certificatesBundle"] = _with_certificates(bundle, certificates or {})
     merged = RkeState(document)
@@ -35,8 +39,11 @@ def with_workers_added(
     return merged
 
 
-def _sibling(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    return next((entry for entry in entries if entry.get("role") == ["worker"]), entries[0])
+def _append(config: dict[str, Any], nodes: Sequence[RkeNode]) -> None:
+    others = [node_from_state(entry) for entry in config["nodes"]]
+    key_path = str(config.get("sshKeyPath") or "")
+    added = [with_usual_access(node, others, default_key_path=key_path) for node in nodes]
+    config["nodes"].extend(state_entry(node, config) for node in added)
 
 
 def _with_certificates(bundle: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

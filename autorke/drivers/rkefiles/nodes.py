@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autorke.drivers.rkefiles.errors import DuplicateNode, InvalidNode, NotAWorker
 
 ROLES = ("controlplane", "worker", "etcd")
+_ACCESS = ("ssh_key", "ssh_key_path", "ssh_cert", "ssh_cert_path")
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_1123 = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@\\-]{0,63}\Z")
@@ -41,6 +42,10 @@ class RkeNode:
     ssh_key_path: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
+    ssh_key: str = field(default="", repr=False)
+    ssh_cert: str = field(default="", repr=False)
+    ssh_cert_path: str = ""
+    node_name: str = ""
 
     @property
     def is_controlplane(self) -> bool:
@@ -69,6 +74,10 @@ def node_from_state(entry: Mapping[str, Any]) -> RkeNode:
         ssh_key_path=str(entry.get("sshKeyPath") or ""),
         labels=dict(entry.get("labels") or {}),
         taints=_taints(entry.get("taints")),
+        ssh_key=str(entry.get("sshKey") or ""),
+        ssh_cert=str(entry.get("sshCert") or ""),
+        ssh_cert_path=str(entry.get("sshCertPath") or ""),
+        node_name=str(entry.get("nodeName") or ""),
     )
 
 
@@ -86,7 +95,25 @@ def node_from_yaml(entry: Mapping[str, Any], *, default_key_path: str = "") -> R
         ssh_key_path=_text(entry.get("ssh_key_path")) or default_key_path,
         labels={_text(key): _text(value) for key, value in (entry.get("labels") or {}).items()},
         taints=_taints(entry.get("taints")),
+        ssh_key=_text(entry.get("ssh_key")),
+        ssh_cert=_text(entry.get("ssh_cert")),
+        ssh_cert_path=_text(entry.get("ssh_cert_path")),
+        node_name=_text(entry.get("nodeName")),
     )
+
+
+def with_usual_access(node: RkeNode, others: Iterable[RkeNode], *, default_key_path: str = "") -> RkeNode:
+    """The node with the SSH settings that all others have in common, unless it brings its own.
+
+    rke knows one global key path; where every node names its own instead, a node without one could not be reached by
+    the next `rke up`, which would then drop it from the state (rke.md §5.3).
+    """
+    own = replace(node, ssh_key_path="" if node.ssh_key_path == default_key_path else node.ssh_key_path)
+    if any(getattr(own, name) for name in _ACCESS):
+        return node
+    found = {name: {getattr(other, name) for other in others} for name in _ACCESS}
+    common = {name: values.pop() for name, values in found.items() if len(values) == 1}
+    return replace(node, **{name: value for name, value in common.items() if value})
 
 
 def _taints(entries: Iterable[Mapping[str, Any]] | None) -> tuple[Taint, ...]:
@@ -105,7 +132,8 @@ def _text(value: object) -> str:
 
 def yaml_entry(node: RkeNode, *, default_key_path: str = "") -> dict[str, Any]:
     """The cluster.yml form, with the keys that say more than rke's defaults."""
-    entry: dict[str, Any] = {"address": node.address}
+    entry: dict[str, Any] = {"nodeName": node.node_name} if node.node_name else {}
+    entry["address"] = node.address
     if node.port != "22":
         entry["port"] = node.port
     if node.internal_address != node.address:
@@ -116,8 +144,11 @@ def yaml_entry(node: RkeNode, *, default_key_path: str = "") -> dict[str, Any]:
         entry["hostname_override"] = node.hostname
     if node.docker_socket:
         entry["docker_socket"] = node.docker_socket
+    if node.ssh_key:
+        entry["ssh_key"] = node.ssh_key
     if node.ssh_key_path and node.ssh_key_path != default_key_path:
         entry["ssh_key_path"] = node.ssh_key_path
+    entry.update({name: value for name in ("ssh_cert", "ssh_cert_path") if (value := getattr(node, name))})
     if node.labels:
         entry["labels"] = dict(node.labels)
     if node.taints:
@@ -125,28 +156,29 @@ def yaml_entry(node: RkeNode, *, default_key_path: str = "") -> dict[str, Any]:
     return entry
 
 
-def state_entry(node: RkeNode, sibling: Mapping[str, Any]) -> dict[str, Any]:
-    """The state form in the key order of rke's own struct; SSH settings that a node leaves out come from a sibling."""
+def state_entry(node: RkeNode, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The state form in the key order of rke's own struct, with the defaults that rke takes from the whole rkeConfig.
+
+    Whether the SSH agent is used is a setting of the cluster only; rke overwrites a node's own.
+    """
     entry: dict[str, Any] = {
+        "nodeName": node.node_name,
         "address": node.address,
         "port": node.port,
         "internalAddress": node.internal_address,
         "role": list(node.roles),
         "hostnameOverride": node.hostname,
         "user": node.user,
+        "dockerSocket": node.docker_socket,
+        "sshAgentAuth": bool(config.get("sshAgentAuth")),
+        "sshKey": node.ssh_key,
+        "sshKeyPath": node.ssh_key_path or str(config.get("sshKeyPath") or ""),
+        "sshCert": node.ssh_cert,
+        "sshCertPath": node.ssh_cert_path,
+        "labels": {key: node.labels[key] for key in sorted(node.labels)},
+        "taints": [_taint_entry(taint) for taint in node.taints],
     }
-    if node.docker_socket:
-        entry["dockerSocket"] = node.docker_socket
-    if sibling.get("sshAgentAuth"):
-        entry["sshAgentAuth"] = True
-    key_path = node.ssh_key_path or sibling.get("sshKeyPath")
-    if key_path:
-        entry["sshKeyPath"] = key_path
-    if node.labels:
-        entry["labels"] = {key: node.labels[key] for key in sorted(node.labels)}
-    if node.taints:
-        entry["taints"] = [_taint_entry(taint) for taint in node.taints]
-    return entry
+    return {key: value for key, value in entry.items() if value}
 
 
 def _taint_entry(taint: Taint) -> dict[str, str]:

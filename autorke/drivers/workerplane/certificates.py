@@ -118,9 +118,10 @@ def _signed(
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
         )
+        .add_extension(_key_identifier(authority), critical=False)
         .add_extension(x509.SubjectAlternativeName(_names(node)), critical=False)
     )
-    return builder.add_extension(_key_identifier(authority), critical=False).sign(signer, hashes.SHA256())
+    return builder.sign(signer, hashes.SHA256())
 
 
 def _key_identifier(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
