@@ -17,7 +17,7 @@ def _up(settings: Settings) -> int:
 
 
 def _demo(settings: Settings, preset: str, fresh: bool) -> int:
-    from autorke.embedded.demo import run_demo
+    from autorke.embedded.demo.life import run_demo
 
     return run_demo(settings, preset, fresh=fresh)
 
@@ -82,7 +82,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m autorke", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     demo = commands.add_parser("demo", help="`up` with a simulated fleet, filled with people, machines and clusters")
-    demo.add_argument("--preset", choices=("demo", "small"), default="demo", help="which fleet (default: demo)")
+    demo.add_argument(
+        "--preset", choices=("demo", "demo-small", "small"), default="demo", help="which fleet (default: demo)"
+    )
     demo.add_argument("--fresh", action="store_true", help="forget the earlier demo of this fleet")
     for name, (text, _) in COMMANDS.items():
         commands.add_parser(name, help=text)

@@ -36,6 +36,8 @@ class Service:
     start_timeout: float = 60.0
     database: bool = False
     """Databases are stopped last."""
+    once: bool = False
+    """Work that has an end: it is not started again when it ends."""
 
 
 Process = subprocess.Popen[bytes]

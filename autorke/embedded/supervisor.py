@@ -18,6 +18,7 @@ from typing import TextIO
 from autorke.core.errors import AutoRkeError
 from autorke.core.settings import Settings
 from autorke.embedded.account import database_account
+from autorke.embedded.apart import apart
 from autorke.embedded.binaries import find_postgres, find_valkey, postgres_for, valkey_for
 from autorke.embedded.datadir import DataDirectory, locked
 from autorke.embedded.errors import PortTaken
@@ -73,8 +74,19 @@ class Supervisor:
         """Start crashed children again, with growing pauses, until a stop is requested."""
         while not self.stop_request.made:
             time.sleep(WATCH_EVERY)
-            for child in self.children:
-                self._look_after(child, time.monotonic())
+            for child in list(self.children):
+                if child.service.once:
+                    self._see_off(child)
+                else:
+                    self._look_after(child, time.monotonic())
+
+    def _see_off(self, child: Child) -> None:
+        """Work that has ended, well or not, is over."""
+        code = child.process.poll()
+        if code is not None:
+            end_group(child.process)
+            self.children.remove(child)
+            say(f"  {child.service.name:<9} {'done' if code == 0 else 'failed: ' + last_line(child.service.log)}")
 
     def _look_after(self, child: Child, now: float) -> None:
         name = f"  {child.service.name:<9}"
@@ -101,15 +113,16 @@ class Supervisor:
 
 @dataclass(frozen=True)
 class Show:
-    """What `demo` adds to `up`: services of its own, and filling the product through its API once that is ready.
+    """What `demo` adds to `up`: services of its own, and work that fills the product over its API when it is ready.
 
-    `kept` returns the lines to print when an earlier start has filled this data directory. None: begin anew, and `fill`
-    gets the first admin's password and whether it should go on.
+    `kept` says whether an earlier start has filled this data directory; if not, it is begun anew. `tasks` get the first
+    admin's password (None when he is known already); `lines` are printed when they are ready.
     """
 
     services: Callable[[DataDirectory], list[Service]]
-    kept: Callable[[DataDirectory], list[str] | None]
-    fill: Callable[[DataDirectory, str, Callable[[], bool]], list[str]]
+    kept: Callable[[DataDirectory], bool]
+    tasks: Callable[[DataDirectory, str | None], list[Service]]
+    lines: Callable[[DataDirectory], list[str]]
 
 
 def run(settings: Settings, show: Show | None = None) -> int:
@@ -137,8 +150,7 @@ def _stop_on_signals(stop: StopRequest) -> None:
 
 def _live(supervisor: Supervisor, settings: Settings, data: DataDirectory, show: Show | None) -> None:
     wait_for_predecessor(data.postgres, data.log("postgres"))
-    kept = show.kept(data) if show else None
-    if show and kept is None:
+    if show and not show.kept(data):
         data.clear()
     data.prepare()
     say(f"AutoRke starts, data in {data.path}")
@@ -147,11 +159,10 @@ def _live(supervisor: Supervisor, settings: Settings, data: DataDirectory, show:
     try:
         environ = _start_databases(supervisor, settings, data, show.services(data) if show else [])
         password = None if supervisor.stop_request.made else _start_product(supervisor, settings, data, environ)
+        if show and not supervisor.stop_request.made:
+            supervisor.start(*show.tasks(data, password))
         if not supervisor.stop_request.made:
-            if show and kept is None and password:
-                say("Filling it through its own API")
-                kept = show.fill(data, password, lambda: not supervisor.stop_request.made)
-            _greet(settings, data, kept, password)
+            _greet(settings, data, show.lines(data) if show else None, password)
         supervisor.watch()
     finally:
         say("Stopping")
@@ -221,16 +232,21 @@ def _start_product(
     supervisor: Supervisor, settings: Settings, data: DataDirectory, environ: Mapping[str, str]
 ) -> str | None:
     """Bring the schema up, start the product; returns the first admin's password when there was nobody yet."""
-    from autorke.embedded.schema import first_admin, upgrade  # a second of imports, hidden by the databases' start
-
     started = time.monotonic()
-    upgrade(environ["AUTORKE_DATABASE_URL"])
-    password = first_admin(environ["AUTORKE_DATABASE_URL"])
+    password = apart(lambda: _bring_up_schema(environ["AUTORKE_DATABASE_URL"]))
     say(f"  schema    up to date after {time.monotonic() - started:.1f} s")
     _wait_for_port(settings)
     children = {**environ, "AUTORKE_LAUNCHER_SOCKET": str(launcher_socket(data))}
     supervisor.start(*product_services(settings, data, children))
     return password
+
+
+def _bring_up_schema(url: str) -> str | None:
+    """In a child process: what it imports takes as much memory as the supervisor has, and is needed only once."""
+    from autorke.embedded.schema import first_admin, upgrade
+
+    upgrade(url)
+    return first_admin(url)
 
 
 def _wait_for_port(settings: Settings) -> None:

@@ -1,0 +1,1 @@
+"""The demo: `life` starts it, `seed` brings machines and clusters in, `history` makes tickets of every outcome."""
