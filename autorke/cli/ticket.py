@@ -16,12 +16,13 @@ from autorke.cli.options import NOTHING, JsonOption, TicketArgument, YesOption, 
 from autorke.cli.output import print_json, print_table, safe, say, word
 from autorke.cli.plan_view import print_plan
 from autorke.cli.ticket_view import ENDED, TICKETS, node_names, print_ticket
+from autorke.core import labels
+from autorke.core.errors import Text
 
 app = typer.Typer(no_args_is_help=True)
 create_app = typer.Typer(no_args_is_help=True)
 app.add_typer(create_app, name="create", help="Ask for a change / 新建工单")
 
-EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 TRIES = 3
 KeyOption = Annotated[str, typer.Option("--key", help="Idempotency key: the same one never makes two tickets / 幂等键")]
 
@@ -50,8 +51,8 @@ def add_workers(
     if not wanted:
         raise BadUsage(field="--machine", zh="至少指定一台机器", en="name at least one machine")
     request: dict[str, Any] = {
-        "labels": pairs(label, "--label"),
-        "taints": [read_taint(text) for text in taint],
+        "labels": read_labels(label),
+        "taints": read_taints(taint),
         "initialise": {"docker": docker, "kernel": kernel, "gpu": gpu},
         "batches": {"canary": canary, "size": batch, "budget": budget},
     }
@@ -81,16 +82,33 @@ def from_file(
         _show_new(api, submit(api, flow, form, key), as_json=as_json)
 
 
-def read_taint(text: str) -> dict[str, str]:
-    """`key=value:Effect` or `key:Effect`. Raises BadUsage."""
+def read_labels(given: list[str]) -> dict[str, str]:
+    """`key=value` texts as labels that a node may be given. Raises BadUsage."""
+    found = pairs(given, "--label")
+    for key, value in found.items():
+        _refuse("--label", labels.label_problem(key, value))
+    return found
+
+
+def read_taints(given: list[str]) -> list[dict[str, str]]:
+    """`key=value:Effect` or `key:Effect`, each key and effect once. Raises BadUsage."""
+    found = [_read_taint(text) for text in given]
+    _refuse("--taint", labels.repeated_taint((taint["key"], taint["effect"]) for taint in found))
+    return found
+
+
+def _read_taint(text: str) -> dict[str, str]:
     marked, colon, effect = text.rpartition(":")
     key, _, value = marked.partition("=")
-    if not colon or not key or effect not in EFFECTS:
-        kinds = ", ".join(EFFECTS)
-        raise BadUsage(
-            field="--taint", zh=f"应为 键=值:效果（{kinds}）", en=f"key=value:Effect expected, Effect of {kinds}"
-        )
+    if not colon or not key:
+        raise BadUsage(field="--taint", zh=f"应为 键=值:效果：{text}", en=f"key=value:Effect expected: {text}")
+    _refuse("--taint", labels.taint_problem(key, value, effect))
     return {"key": key, "value": value, "effect": effect}
+
+
+def _refuse(option: str, problem: Text | None) -> None:
+    if problem is not None:
+        raise BadUsage(field=option, zh=problem.zh, en=problem.en)
 
 
 def submit(api: Api, flow: str, request: dict[str, Any], key: str = "") -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from autorke.core import names
+from autorke.core import labels, names
 from autorke.workflow.execute import Batches
 
 LABEL_LIMIT = 64
@@ -28,10 +28,37 @@ class BatchesIn(Form):
         return Batches(self.canary, self.size, self.budget)
 
 
+def _valid_labels(given: dict[str, str]) -> dict[str, str]:
+    for key, value in given.items():
+        labels.refuse(labels.label_problem(key, value))
+    return given
+
+
+def _valid_key(key: str) -> str:
+    labels.refuse(labels.key_problem(key) or labels.reserved_taint(key))
+    return key
+
+
+def _valid_value(value: str) -> str:
+    labels.refuse(labels.value_problem("value", value))
+    return value
+
+
+Labels = Annotated[dict[str, str], AfterValidator(_valid_labels)]
+
+
 class TaintIn(Form):
-    key: str = Field(min_length=1, max_length=316)
-    value: str = Field("", max_length=63)
+    key: Annotated[str, AfterValidator(_valid_key)] = Field(min_length=1, max_length=317)
+    value: Annotated[str, AfterValidator(_valid_value)] = Field("", max_length=63)
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
+
+def _distinct(taints: list[TaintIn]) -> list[TaintIn]:
+    labels.refuse(labels.repeated_taint((taint.key, taint.effect) for taint in taints))
+    return taints
+
+
+Taints = Annotated[list[TaintIn], AfterValidator(_distinct)]
 
 
 class MachineIn(Form):
@@ -39,8 +66,8 @@ class MachineIn(Form):
 
     machine_id: UUID
     hostname: Annotated[str, AfterValidator(names.hostname)] | None = Field(None, max_length=253)
-    labels: dict[str, str] = Field(default_factory=dict, max_length=LABEL_LIMIT)
-    taints: list[TaintIn] = Field(default_factory=list, max_length=LABEL_LIMIT)
+    labels: Labels = Field(default_factory=dict, max_length=LABEL_LIMIT)
+    taints: Taints = Field(default_factory=list, max_length=LABEL_LIMIT)
 
 
 class InitialiseIn(Form):
@@ -57,8 +84,8 @@ class AddWorkersIn(Form):
     cluster_id: UUID
     machines: list[MachineIn] = Field(min_length=1, max_length=200)
     role: str = "worker"
-    labels: dict[str, str] = Field(default_factory=dict, max_length=LABEL_LIMIT)
-    taints: list[TaintIn] = Field(default_factory=list, max_length=LABEL_LIMIT)
+    labels: Labels = Field(default_factory=dict, max_length=LABEL_LIMIT)
+    taints: Taints = Field(default_factory=list, max_length=LABEL_LIMIT)
     initialise: InitialiseIn = InitialiseIn()
     batches: BatchesIn = BatchesIn()
 
@@ -77,6 +104,14 @@ class AddWorkersIn(Form):
         if len(set(ids)) != len(ids):
             raise ValueError("a machine stands twice")
         return machines
+
+    @field_validator("taints")
+    @classmethod
+    def _each_taint_once(cls, taints: list[TaintIn], others: ValidationInfo) -> list[TaintIn]:
+        """Taints of all and of one machine meet on its node."""
+        for machine in others.data.get("machines", ()):
+            _distinct([*taints, *machine.taints])
+        return taints
 
 
 class AddWorkers(BaseModel):

@@ -17,6 +17,7 @@ from autorke.core.db import Base, db_now, transaction
 from autorke.core.errors import NotFound, Text, Unprocessable
 from autorke.tickets.schemas import TicketIn
 from autorke.users.access import Actor, Permission, may, scope
+from autorke.web.translate import words
 from autorke.workflow import callbacks, commands, locks, logstore, results
 from autorke.workflow.callbacks import CallbackNotJson
 from autorke.workflow.definition import Flow, find_flow
@@ -42,7 +43,7 @@ class BadRequestForm(Unprocessable):
     """The flow's own form refuses the request; `field` names where, `errors` lists all."""
 
     code = "bad-flow-request"
-    text = Text(zh="流程参数不正确：{reason}", en="The flow's form refuses this: {reason}")
+    text = Text(zh="流程参数不正确：{zh}", en="The flow's form refuses this: {en}")
 
 
 class DelegateNotApprover(Unprocessable):
@@ -80,9 +81,9 @@ def flow_form(name: str, request: dict[str, Any]) -> tuple[Flow, BaseModel]:
     try:
         return flow, flow.request.model_validate(request)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(["request", *map(str, first["loc"])])
-        raise BadRequestForm(field=where, reason=first["msg"]) from error
+        raise BadRequestForm(field=where, **words(first)) from error
 
 
 def create(session: Session, actor: Actor, body: TicketIn, key: str | None) -> Ticket:

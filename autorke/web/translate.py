@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -50,8 +51,13 @@ ZH = {
 }
 
 
-def _words(item: dict[str, Any]) -> dict[str, str]:
-    """Cause of one pydantic error in both languages; never the offending value, which may be a secret."""
+def words(item: Mapping[str, Any]) -> dict[str, str]:
+    """Cause of one pydantic error in both languages; never the offending value, which may be a secret.
+
+    A validator of ours that raises `PydanticCustomError` brings both texts itself.
+    """
+    if {"zh", "en"} <= set(item.get("ctx", {})):
+        return {"zh": item["ctx"]["zh"], "en": item["ctx"]["en"]}
     context = {key: value for key, value in item.get("ctx", {}).items() if key != "error"}
     template = ZH.get(item["type"])
     try:
@@ -76,7 +82,7 @@ def validation(error: RequestValidationError) -> tuple[AutoRkeError, list[dict[s
         return errors.Malformed(field="body", line=line, column=position - text.rfind("\n", 0, position)), []
     items = [
         {"field": _field(item["loc"]), "loc": [str(part) for part in item["loc"]], "code": item["type"],
-         "cause": _words(item)}
+         "cause": words(item)}
         for item in found
     ]  # fmt: skip
     first = items[0]

@@ -139,7 +139,7 @@ def test_exactly_one_fixed_command_is_run_and_values_are_its_words(tmp_path: Pat
     ((argv, stdin, sudo),) = recorder.ran
     assert argv == ["sh", "-s", "--", "/x; reboot", "/run/$(reboot).sock", "/opt/`reboot`"]
     assert stdin is not None
-    assert stdin.startswith(b"# Facts of one machine.")
+    assert stdin.startswith(b"SUDO_PASSWORD=''\n# Facts of one machine.")
     assert not sudo
     assert facts.machine_error is not None
     assert "no shell here" in facts.machine_error["cause"]["en"]

@@ -115,7 +115,12 @@ def test_when_no_answer_comes_the_key_is_told(requester: Person, monkeypatch: py
         (("--cluster", "prod-a", "-m", " "), 4, "MACHINE"),
         (("--cluster", "prod-a", "-m", "bm-17", "-l", "novalue"), 2, "--label"),
         (("--cluster", "prod-a", "-m", "bm-17", "-l", "a=1", "-l", "a=2"), 2, "--label"),
+        (("--cluster", "prod-a", "-m", "bm-17", "-l", "a b=1"), 2, "--label"),
+        (("--cluster", "prod-a", "-m", "bm-17", "-l", "node-role.kubernetes.io/etcd=true"), 2, "rke"),
         (("--cluster", "prod-a", "-m", "bm-17", "--taint", "a=b:Sometimes"), 2, "--taint"),
+        (("--cluster", "prod-a", "-m", "bm-17", "--taint", "a=b"), 2, "--taint"),
+        (("--cluster", "prod-a", "-m", "bm-17", "--taint", "a=$(id):NoExecute"), 2, "--taint"),
+        (("--cluster", "prod-a", "-m", "bm-17", *("--taint", "a=1:NoExecute") * 2), 2, "twice"),
         (("--cluster", "prod-a", "-m", "bm-17", "--canary", "99"), 1, "request.batches.canary"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -83,6 +84,56 @@ def test_a_malformed_form_is_refused_at_its_field(scene: Scene, change: dict[str
     assert answer.headers["content-type"].startswith(PROBLEM)
     assert answer.json()["cause"]["zh"]
     assert scene.rows() == before
+
+
+TAINT = {"key": "dedicated", "value": "blue", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "word"),
+    [
+        ({"labels": {"a b": "x"}}, "labels", "'a b'"),
+        ({"labels": {"Not.Dns/a": "x"}}, "labels", "prefix"),
+        ({"labels": {"pool": "-blue"}}, "labels", "'-blue'"),
+        ({"labels": {"pool": "x" * 64}}, "labels", "63"),
+        ({"labels": {"": "x"}}, "labels", "''"),
+        ({"labels": {"node-role.kubernetes.io/etcd": "true"}}, "labels", "rke"),
+        ({"labels": {"Node-Role.kubernetes.io/controlplane": "true"}}, "labels", "prefix"),
+        ({"labels": {"kubernetes.io/hostname": "w9"}}, "labels", "kubelet"),
+        ({"labels": {"rke.cattle.io/external-ip": "10.0.0.1"}}, "labels", "rke"),
+        ({"taints": [{**TAINT, "key": "a b"}]}, "taints.0.key", "'a b'"),
+        ({"taints": [{**TAINT, "value": "$(id)"}]}, "taints.0.value", "$(id)"),
+        ({"taints": [{**TAINT, "key": "node.kubernetes.io/not-ready"}]}, "taints.0.key", "controller"),
+        ({"taints": [{**TAINT, "key": "node-role.kubernetes.io/etcd"}]}, "taints.0.key", "rke"),
+        ({"taints": [TAINT, {**TAINT, "value": "red"}]}, "taints", "twice"),
+    ],
+)
+@pytest.mark.parametrize("where", ["all", "one"])
+def test_a_label_or_taint_that_no_node_may_have_is_refused_at_submit(
+    scene: Scene, change: dict[str, Any], field: str, word: str, where: str
+) -> None:
+    request, before = scene.request("f1"), scene.rows()
+    (request if where == "all" else request["machines"][0]).update(change)
+    answer = scene.submit(request)
+    wanted = f"request.{field}" if where == "all" else f"request.machines.0.{field}"
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "bad-flow-request", wanted)
+    cause = answer.json()["cause"]
+    assert word in cause["en"]
+    assert re.search("[\u4e00-\u9fff]", cause["zh"].removeprefix("流程参数不正确："))
+    assert scene.rows() == before
+
+
+def test_a_taint_of_one_machine_may_not_repeat_one_of_all(scene: Scene) -> None:
+    request = scene.request("f1", taints=[TAINT])
+    request["machines"][0]["taints"] = [TAINT]
+    answer = scene.submit(request)
+    assert (answer.status_code, answer.json()["field"]) == (422, "request.taints")
+
+
+def test_labels_and_taints_that_kubernetes_takes_are_taken(scene: Scene) -> None:
+    labels = {"example.com/pool": "", "topology.kubernetes.io/zone": "a", "A_b.c-9": "X_y.z"}
+    taints = [TAINT, {**TAINT, "effect": "NoExecute"}, {"key": "example.com/solo", "effect": "NoExecute"}]
+    assert scene.submit(scene.request("f1", labels=labels, taints=taints)).status_code == 201
 
 
 @pytest.mark.parametrize("name", ["$(reboot)", "a b", "a\nb", "a'b", 'a"b', "ünïcode", "A" * 300, "-a", "a_b"])

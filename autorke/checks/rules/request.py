@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Sequence
 
 from autorke.checks.context import ClusterContext, KnownNode, NewWorker
 from autorke.checks.results import Finding, fault, fine
+from autorke.core import labels
 from autorke.core.errors import Text
+from autorke.core.labels import EFFECTS, is_dns_subdomain
 
-DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-LABEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 NODE_NAME_MOST = 63
 """The name is also the value of the label kubernetes.io/hostname."""
-
-
-def is_dns_subdomain(text: str, *, most: int = 253) -> bool:
-    """DNS-1123 subdomain: lower-case labels of letters, digits and hyphens, joined by dots."""
-    return 0 < len(text) <= most and all(DNS_LABEL.fullmatch(label) for label in text.split("."))
-
-
-def is_label_key(text: str) -> bool:
-    prefix, slash, name = text.rpartition("/")
-    return bool(LABEL_NAME.fullmatch(name)) and (not slash or is_dns_subdomain(prefix))
-
-
-def is_label_value(text: str) -> bool:
-    return text == "" or bool(LABEL_NAME.fullmatch(text))
 
 
 def is_address(text: str) -> bool:
@@ -115,7 +99,7 @@ def check_labels(worker: NewWorker, _context: ClusterContext) -> Finding:
     wrong = [
         f"{key!r}={value!r}"
         for key, value in sorted(worker.labels.items())
-        if not (is_label_key(key) and is_label_value(value))
+        if labels.key_problem(key) or labels.value_problem(key, value)
     ]
     if not wrong:
         return fine(f"{len(worker.labels)} 个标签", f"{len(worker.labels)} labels")
@@ -134,16 +118,18 @@ def check_labels(worker: NewWorker, _context: ClusterContext) -> Finding:
 def check_role_labels(worker: NewWorker, _context: ClusterContext) -> Finding:
     """A role given by a label would make the node a controlplane or etcd node in everything but name."""
     reserved = [
-        *(key for key in worker.labels if key.lower().startswith("node-role.kubernetes.io/")),
-        *(key for key in worker.labels if key == "kubernetes.io/hostname"),
-        *(taint.key for taint in worker.taints if taint.key.lower().startswith("node-role.kubernetes.io/")),
+        *(key for key in worker.labels if labels.reserved_label(key)),
+        *(taint.key for taint in worker.taints if labels.reserved_taint(taint.key)),
     ]
     if not reserved:
         return fine("没有保留的标签或污点", "no reserved label or taint")
     listed = ", ".join(sorted(set(reserved)))
     return fault(
         Text(zh=f"保留的标签或污点不能由工单指定：{listed}", en=f"reserved labels or taints cannot be given: {listed}"),
-        Text(zh="删除它们；rke 按角色自行设置", en="Remove them; rke sets them from the role"),
+        Text(
+            zh="删除它们；rke、kubelet 与控制器自行设置",
+            en="Remove them; rke, kubelet and the controllers set them by themselves",
+        ),
     )
 
 
@@ -152,7 +138,9 @@ def check_taints(worker: NewWorker, _context: ClusterContext) -> Finding:
     wrong = [
         f"{taint.key!r}={taint.value!r}:{taint.effect}"
         for taint in worker.taints
-        if not (is_label_key(taint.key) and is_label_value(taint.value) and taint.effect in EFFECTS)
+        if labels.key_problem(taint.key)
+        or labels.value_problem(taint.key, taint.value)
+        or labels.effect_problem(taint.effect)
     ]
     seen = [(taint.key, taint.effect) for taint in worker.taints]
     wrong += [

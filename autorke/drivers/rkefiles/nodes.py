@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from autorke.core import labels
+from autorke.core.errors import Text
 from autorke.drivers.rkefiles.errors import DuplicateNode, InvalidNode, NotAWorker
 
 ROLES = ("controlplane", "worker", "etcd")
@@ -16,9 +18,6 @@ _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_1123 = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@\\-]{0,63}\Z")
 _ABSOLUTE_PATH = re.compile(r"/[A-Za-z0-9._/+-]{1,254}\Z")
-_TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_QUALIFIED_NAME = re.compile(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?\Z")
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?\Z")
 
 
 @dataclass(frozen=True, order=True)
@@ -208,15 +207,25 @@ def check_node(node: RkeNode) -> None:
 
 def _check_labels(node: RkeNode) -> None:
     for key, value in node.labels.items():
-        if not _QUALIFIED_NAME.match(key) or not _LABEL_VALUE.match(value):
-            raise _invalid(node, f"labels.{key[:80]}", "不是合法的标签", "not a valid label")
+        _refuse(node, f"labels.{key[:80]}", labels.key_problem(key) or labels.value_problem(key, value))
     for taint in node.taints:
-        if not _QUALIFIED_NAME.match(taint.key) or not _LABEL_VALUE.match(taint.value):
-            raise _invalid(node, f"taints.{taint.key[:80]}", "不是合法的污点", "not a valid taint")
-        if taint.effect not in _TAINT_EFFECTS:
-            raise _invalid(
-                node, f"taints.{taint.key}.effect", "未知的效果", f"must be one of {', '.join(_TAINT_EFFECTS)}"
-            )
+        where = f"taints.{taint.key[:80]}"
+        _refuse(node, where, labels.key_problem(taint.key) or labels.value_problem(taint.key, taint.value))
+        _refuse(node, f"{where}.effect", labels.effect_problem(taint.effect))
+
+
+def _check_given(node: RkeNode) -> None:
+    """What an old cluster.yml may hold and a new worker may not: marks that others set, and taints given twice."""
+    for key in node.labels:
+        _refuse(node, f"labels.{key[:80]}", labels.reserved_label(key))
+    for taint in node.taints:
+        _refuse(node, f"taints.{taint.key[:80]}", labels.reserved_taint(taint.key))
+    _refuse(node, "taints", labels.repeated_taint((taint.key, taint.effect) for taint in node.taints))
+
+
+def _refuse(node: RkeNode, what: str, problem: Text | None) -> None:
+    if problem is not None:
+        raise _invalid(node, what, problem.zh, problem.en)
 
 
 def _invalid(node: RkeNode, what: str, zh: str, en: str) -> InvalidNode:
@@ -236,6 +245,7 @@ def check_new_workers(existing: Iterable[RkeNode], new: Iterable[RkeNode]) -> No
     taken = list(existing)
     for node in new:
         check_node(node)
+        _check_given(node)
         if node.roles != ("worker",):
             raise NotAWorker(field="nodes.role", node=node.address, roles=", ".join(node.roles))
         for other in taken:
