@@ -18,6 +18,7 @@ from autorke.credentials import routes as credentials_routes
 from autorke.flows.wiring import wire
 from autorke.machines import routes as machines_routes
 from autorke.machines import set_routes as machine_set_routes
+from autorke.overview import machine_routes as machine_story_routes
 from autorke.tickets import admin_routes as ticket_admin_routes
 from autorke.tickets import routes as tickets_routes
 from autorke.tickets import stream_routes, wizard_routes
@@ -39,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     machine_set_routes.router,  # before the routes of one machine, whose path would take its words for ids
     machines_routes.router,
     eligibility_routes.router,
+    machine_story_routes.router,
     views_routes.router,
     cmdb_routes.router,
     clusters_routes.router,

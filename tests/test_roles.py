@@ -67,6 +67,8 @@ ACCESS: dict[str, str] = {
     "GET /api/v1/machines/export": ALL,
     "POST /api/v1/machines/eligibility": ALL,
     "GET /api/v1/machines/{machine_id}": ALL,
+    "GET /api/v1/machines/{machine_id}/tickets": ALL,
+    "GET /api/v1/machines/{machine_id}/history": ALL,
     "PATCH /api/v1/machines/{machine_id}": "admin",
     "POST /api/v1/machines/{machine_id}/state": "admin",
     "POST /api/v1/machines/{machine_id}/host-key": "admin",

@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from autorke.core.errors import NotFound
 from autorke.core.schemas import Page
 from autorke.drivers import ssh
 from autorke.machines import conflicts, service
@@ -43,16 +42,8 @@ Writer = Annotated[Actor, allowed("machine:write")]
 PlatformWriter = Annotated[Actor, allowed("machine:write", everywhere=True)]
 
 
-def _visible(session: Session, actor: Actor, machine_id: UUID) -> Machine:
-    """The machine, unless it serves a cluster that the actor may not see. Raises NotFound."""
-    machine = service.get(session, machine_id)
-    if machine.cluster_id is not None and not actor.may("machine:read", machine.cluster_id):
-        raise NotFound(field="machine_id", what="machine", key=machine_id)
-    return machine
-
-
 def _writable(session: Session, actor: Actor, machine_id: UUID) -> Machine:
-    machine = _visible(session, actor, machine_id)
+    machine = service.get_visible(session, actor, machine_id)
     actor.require("machine:write", machine.cluster_id)
     return machine
 
@@ -104,7 +95,7 @@ def find_machines(body: FindIn, actor: Reader, session: SessionDep) -> FoundOut:
 @router.get("/{machine_id}", response_model=MachineDetail)
 def get_machine(machine_id: UUID, actor: Reader, session: SessionDep) -> MachineDetail:
     """One machine with what CMDB and machine say of it and where they disagree."""
-    return _detail(session, _visible(session, actor, machine_id))
+    return _detail(session, service.get_visible(session, actor, machine_id))
 
 
 @router.patch("/{machine_id}", response_model=MachineOut)

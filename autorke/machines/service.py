@@ -25,6 +25,7 @@ from autorke.machines.errors import (
 )
 from autorke.machines.models import Machine, MachineState
 from autorke.machines.search import Found, find_many, list_page
+from autorke.users.access import Actor
 
 __all__ = [
     "ALLOWED",
@@ -37,6 +38,7 @@ __all__ = [
     "fingerprint",
     "get",
     "get_many",
+    "get_visible",
     "list_page",
     "pin_host_key",
     "release",
@@ -74,6 +76,14 @@ def get(session: Session, machine_id: UUID) -> Machine:
     """One machine. Raises NotFound."""
     machine = session.get(Machine, machine_id)
     if machine is None:
+        raise NotFound(field="machine_id", what="machine", key=machine_id)
+    return machine
+
+
+def get_visible(session: Session, actor: Actor, machine_id: UUID) -> Machine:
+    """The machine, unless it serves a cluster that the actor may not see. Raises NotFound."""
+    machine = get(session, machine_id)
+    if machine.cluster_id is not None and not actor.may("machine:read", machine.cluster_id):
         raise NotFound(field="machine_id", what="machine", key=machine_id)
     return machine
 

@@ -35,6 +35,8 @@ from autorke.web.filters import Column, conditions, parse_value
 __all__ = ["Column", "PageQuery", "Slice", "page"]
 
 _PURPOSE = "page cursor"
+Key = InstrumentedAttribute[UUID] | ColumnElement[UUID]
+"""What makes the order of a list total: a column that is unique in its rows."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class _Key:
         return or_(further, expression.is_(None)) if self.column.nullable else further
 
 
-def _sort_keys(columns: Mapping[str, Column], wanted: str, key: InstrumentedAttribute[UUID]) -> tuple[_Key, ...]:
+def _sort_keys(columns: Mapping[str, Column], wanted: str, key: Key) -> tuple[_Key, ...]:
     """The asked columns, then the id in the direction of the first one, which makes the order total."""
     keys: list[_Key] = []
     sortable = [name for name, column in columns.items() if column.sortable and column.kind is not list]
@@ -152,7 +154,7 @@ def page(
     columns: Mapping[str, Column],
     query: PageQuery,
     *,
-    key: InstrumentedAttribute[UUID],
+    key: Key,
     default_sort: str,
 ) -> Slice:
     """One page of `statement` (which already holds the caller's scope). Raises BadFilter, BadSort, BadCursor."""
