@@ -28,6 +28,12 @@ class NoResize implements ResizeObserver {
 window.ResizeObserver = NoResize;
 window.scrollTo = () => undefined;
 Element.prototype.scrollIntoView = () => undefined;
+// Without layout every size is 0 and a virtual list shows nothing.
+Object.defineProperties(HTMLElement.prototype, {
+  offsetHeight: { configurable: true, get: () => 600 },
+  offsetWidth: { configurable: true, get: () => 1200 },
+  clientWidth: { configurable: true, get: () => 1200 },
+});
 Element.prototype.scrollTo = () => undefined;
 
 // antd asks for the size of scroll bars through a pseudo element, which jsdom does not know and complains about.
