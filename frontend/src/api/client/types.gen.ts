@@ -1267,6 +1267,52 @@ export type Health = {
 };
 
 /**
+ * HistoryOut
+ *
+ * One thing that was done to the machine: by hand (audit), in a ticket, or the result of a ticket's step.
+ */
+export type HistoryOut = {
+    /**
+     * Key
+     */
+    key: string;
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Source
+     */
+    source: 'audit' | 'ticket' | 'result';
+    /**
+     * Kind
+     */
+    kind: string;
+    /**
+     * Actor Id
+     */
+    actor_id: string | null;
+    /**
+     * Actor Name
+     */
+    actor_name: string;
+    /**
+     * Ticket Id
+     */
+    ticket_id: string | null;
+    /**
+     * Ticket Number
+     */
+    ticket_number: number | null;
+    /**
+     * Detail
+     */
+    detail: {
+        [key: string]: unknown;
+    };
+};
+
+/**
  * HostKeyIn
  */
 export type HostKeyIn = {
@@ -2257,6 +2303,73 @@ export type MachinePatch = {
 export type MachineState = 'free' | 'reserved' | 'in_cluster' | 'fault' | 'retired';
 
 /**
+ * MachineTicketOut
+ *
+ * A ticket whose target the machine is. `last_step` and `last_state` are the machine's newest result in it.
+ */
+export type MachineTicketOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Number
+     */
+    number: number;
+    /**
+     * Flow Name
+     */
+    flow_name: string;
+    flow_title: Words;
+    /**
+     * Summary
+     */
+    summary: string;
+    /**
+     * State
+     */
+    state: string;
+    /**
+     * Attention
+     */
+    attention: string | null;
+    /**
+     * Requester Id
+     */
+    requester_id: string;
+    /**
+     * Requester Name
+     *
+     * null: the account is gone
+     */
+    requester_name: string | null;
+    /**
+     * Excluded At
+     */
+    excluded_at: string | null;
+    /**
+     * Excluded Reason
+     */
+    excluded_reason: string | null;
+    /**
+     * Last Step
+     */
+    last_step: string | null;
+    /**
+     * Last State
+     */
+    last_state: string | null;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Ended At
+     */
+    ended_at: string | null;
+};
+
+/**
  * MappedOut
  */
 export type MappedOut = {
@@ -2640,6 +2753,28 @@ export type PageCredentialOut = {
 };
 
 /**
+ * Page[HistoryOut]
+ */
+export type PageHistoryOut = {
+    /**
+     * Items
+     */
+    items: Array<HistoryOut>;
+    /**
+     * Next
+     *
+     * Send it back as ?cursor=… for the next page
+     */
+    next: string | null;
+    /**
+     * Total
+     *
+     * Count of all matches, when it was asked for with ?total=true
+     */
+    total?: number | null;
+};
+
+/**
  * Page[MachineOut]
  */
 export type PageMachineOut = {
@@ -2647,6 +2782,28 @@ export type PageMachineOut = {
      * Items
      */
     items: Array<MachineOut>;
+    /**
+     * Next
+     *
+     * Send it back as ?cursor=… for the next page
+     */
+    next: string | null;
+    /**
+     * Total
+     *
+     * Count of all matches, when it was asked for with ?total=true
+     */
+    total?: number | null;
+};
+
+/**
+ * Page[MachineTicketOut]
+ */
+export type PageMachineTicketOut = {
+    /**
+     * Items
+     */
+    items: Array<MachineTicketOut>;
     /**
      * Next
      *
@@ -6235,6 +6392,136 @@ export type CheckEligibilityResponses = {
 };
 
 export type CheckEligibilityResponse = CheckEligibilityResponses[keyof CheckEligibilityResponses];
+
+export type ListMachineTicketsData = {
+    body?: never;
+    path: {
+        /**
+         * Machine Id
+         */
+        machine_id: string;
+    };
+    query?: {
+        /**
+         * Limit
+         *
+         * Rows per page
+         */
+        limit?: number;
+        /**
+         * Cursor
+         *
+         * `next` of the page before
+         */
+        cursor?: string | null;
+        /**
+         * Sort
+         *
+         * Columns, comma separated; `-` in front sorts downwards
+         */
+        sort?: string | null;
+        /**
+         * Filter
+         *
+         * `column:operator:value`, repeatable; all must match
+         */
+        filter?: Array<string> | null;
+        /**
+         * Total
+         *
+         * Also count all matches
+         */
+        total?: boolean;
+    };
+    url: '/api/v1/machines/{machine_id}/tickets';
+};
+
+export type ListMachineTicketsErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ListMachineTicketsError = ListMachineTicketsErrors[keyof ListMachineTicketsErrors];
+
+export type ListMachineTicketsResponses = {
+    /**
+     * Successful Response
+     */
+    200: PageMachineTicketOut;
+};
+
+export type ListMachineTicketsResponse = ListMachineTicketsResponses[keyof ListMachineTicketsResponses];
+
+export type ListMachineHistoryData = {
+    body?: never;
+    path: {
+        /**
+         * Machine Id
+         */
+        machine_id: string;
+    };
+    query?: {
+        /**
+         * Limit
+         *
+         * Rows per page
+         */
+        limit?: number;
+        /**
+         * Cursor
+         *
+         * `next` of the page before
+         */
+        cursor?: string | null;
+        /**
+         * Sort
+         *
+         * Columns, comma separated; `-` in front sorts downwards
+         */
+        sort?: string | null;
+        /**
+         * Filter
+         *
+         * `column:operator:value`, repeatable; all must match
+         */
+        filter?: Array<string> | null;
+        /**
+         * Total
+         *
+         * Also count all matches
+         */
+        total?: boolean;
+    };
+    url: '/api/v1/machines/{machine_id}/history';
+};
+
+export type ListMachineHistoryErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ListMachineHistoryError = ListMachineHistoryErrors[keyof ListMachineHistoryErrors];
+
+export type ListMachineHistoryResponses = {
+    /**
+     * Successful Response
+     */
+    200: PageHistoryOut;
+};
+
+export type ListMachineHistoryResponse = ListMachineHistoryResponses[keyof ListMachineHistoryResponses];
 
 export type ListViewsData = {
     body?: never;
