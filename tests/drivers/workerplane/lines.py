@@ -1,9 +1,4 @@
-"""Clusters of each Kubernetes line for the golden specs in tests/fixtures/rke/lines.
-
-The golden files were compared, field by field, with what stock rke v1.5.12 computes from the same cluster.yml (lines
-1.18 to 1.27; 1.30 has the options of 1.24). They are equal but for the sidekick's SELinux label at 1.18 and 1.20: these
-states are of rke 1.2, which does not set it. `python -m tests.drivers.workerplane.lines` writes the files anew.
-"""
+"""A worker of each Kubernetes line: recordings of stock rke (tests/fixtures/rke/lines), and inputs for single rules."""
 
 from __future__ import annotations
 
@@ -30,7 +25,7 @@ VERSIONS = {
     29: "v1.29.9-rancher1-1",
     30: "v1.30.5-rancher1-1",
 }
-GOLDEN_LINES = (18, 20, 21, 22, 24, 27, 30)
+KINDS = ("defaults", "everything")
 GOLDEN_DIRECTORY = DIRECTORY / "lines"
 
 DOCKER_INFO: dict[str, Any] = scenario("01-defaults")["docker_info"]
@@ -56,40 +51,14 @@ def rke_config(line: int, changes: dict[str, Any] | None = None) -> dict[str, An
     return config
 
 
-LOADED: dict[str, Any] = {
-    "prefixPath": "/opt/rke",
-    "enableCriDockerd": True,
-    "services.kubelet.generateServingCertificate": True,
-    "services.kubelet.extraArgs": {"max-pods": "250"},
-    "services.kubelet.extraArgsArray": {"feature-gates": ["A=true", "B=false"]},
-    "services.kubelet.extraBinds": ["/data:/data:z", "/dev:/host/dev:rprivate"],
-    "services.kubeController.clusterCidr": "10.42.0.0/16,fd00::/48",
-    "privateRegistries": [{"url": "reg.example.com", "user": "u", "password": "p", "isDefault": True}],
-    "cloudProvider": {"name": "external"},
-    "dns.nodelocal": {"ipAddress": "169.254.20.10"},
-}
-
-
 def containers(config: dict[str, Any], info: dict[str, Any], address: str = "127.0.0.21") -> list[dict[str, Any]]:
     read = read_config(config)
     node = next(node for node in read.nodes if node.address == address)
     return recorded_containers(worker_containers(read, node, read_host_info(info)))
 
 
-def golden(line: int) -> dict[str, Any]:
-    loaded = LOADED if line >= 21 else {key: value for key, value in LOADED.items() if key != "enableCriDockerd"}
-    return {
-        "defaults": containers(rke_config(line), DOCKER_INFO),
-        "everything": containers(rke_config(line, loaded), SELINUX),
-    }
-
-
-def main() -> None:
-    GOLDEN_DIRECTORY.mkdir(exist_ok=True)
-    for line in GOLDEN_LINES:
-        text = json.dumps(golden(line), indent=1)
-        (GOLDEN_DIRECTORY / f"1.{line}.json").write_text(text + "\n")
-
-
-if __name__ == "__main__":
-    main()
+def recorded(line: int, kind: str) -> dict[str, Any]:
+    """`cluster_yml`, `docker_info`, `rkeConfig`, `address` and `containers` of one recorded worker."""
+    document = json.loads((GOLDEN_DIRECTORY / f"1.{line}.json").read_text())
+    recording: dict[str, Any] = document["recordings"][kind]
+    return recording

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
+from autorke.cli.rke import worker_spec
 from autorke.drivers.workerplane.config import read_config, read_host_info
 from autorke.drivers.workerplane.errors import ConfigIncomplete, UnknownKubernetesVersion, UnsupportedHost
 from autorke.drivers.workerplane.facts import MCS_LABEL, TYPE_LABEL, line_of, option_line_of
 from tests.drivers.workerplane.lines import (
     DOCKER_INFO,
-    GOLDEN_DIRECTORY,
-    GOLDEN_LINES,
+    KINDS,
     SELINUX,
     VERSIONS,
     containers,
-    golden,
+    recorded,
     rke_config,
 )
 
@@ -37,9 +37,32 @@ def binds(line: int, changes: dict[str, Any] | None = None) -> list[str]:
     return listed
 
 
-@pytest.mark.parametrize("line", GOLDEN_LINES)
-def test_golden_spec_of_the_line(line: int) -> None:
-    assert golden(line) == json.loads((GOLDEN_DIRECTORY / f"1.{line}.json").read_text())
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("line", VERSIONS)
+def test_worker_of_the_line_is_what_stock_rke_sends(line: int, kind: str) -> None:
+    recording = recorded(line, kind)
+    computed = worker_spec(
+        config_text=recording["cluster_yml"],
+        state_text=json.dumps({"desiredState": {"rkeConfig": recording["rkeConfig"]}}),
+        docker_info=recording["docker_info"],
+        address=recording["address"],
+    )
+    assert computed == recording["containers"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("line", VERSIONS)
+def test_node_that_only_cluster_yml_names_gets_the_same_containers(line: int, kind: str) -> None:
+    recording = recorded(line, kind)
+    config = recording["rkeConfig"]
+    others = [node for node in config["nodes"] if node["address"] != recording["address"]]
+    computed = worker_spec(
+        config_text=recording["cluster_yml"],
+        state_text=json.dumps({"desiredState": {"rkeConfig": {**config, "nodes": others}}}),
+        docker_info=recording["docker_info"],
+        address=recording["address"],
+    )
+    assert computed == recording["containers"]
 
 
 @pytest.mark.parametrize("line", VERSIONS)
