@@ -1,7 +1,8 @@
 """Logs of an attempt: one stream per node plus one for the attempt itself, offsets gapless from the first byte (P16).
 
 The runner is the only writer of its streams. Lines are masked before they leave the process, collected for a moment,
-and stored in Postgres; Redis only wakes viewers. A database outage delays the lines, it does not lose them.
+and stored in Postgres with an index of their numbers; Redis only wakes viewers. A database outage delays the lines, it
+does not lose them. A line is stored when it is complete, so that no reader takes a half for the whole.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from threading import Event as Signal
 from threading import Lock, Thread
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -25,15 +25,20 @@ from autorke.core import events
 from autorke.core.db import transaction
 from autorke.core.ids import new_id
 from autorke.core.redact import Secrets, Stream
+from autorke.workflow import loglevel, logrows
 from autorke.workflow.models import Attempt, LogChunk, LogStream, StepRow
 
 log = logging.getLogger(__name__)
 FLUSH_SECONDS = 0.25
 CHUNK = 16 * 1024
+LONGEST_HALF = 256 * 1024
+"""An unfinished line that is longer does not wait for its end."""
+AT_ONCE = 4 * 1024 * 1024
+"""Bytes in one transaction; more follow in the next."""
 
 
 class _Open:
-    """A stream that is being written."""
+    """A stream that is being written, and what of it is stored for certain."""
 
     def __init__(self, secrets: Secrets) -> None:
         self.id = new_id()
@@ -41,7 +46,18 @@ class _Open:
         self.pending = bytearray()
         self.seq = 0
         self.offset = 0
+        self.lines = 0
+        self.half = False  # the last byte stored was no line end
+        self.first_error: int | None = None
         self.digest = hashlib.sha256()
+
+    def take(self, *, final: bool) -> bytes:
+        """Whole lines that are pending; at the end everything."""
+        whole = final or len(self.pending) > LONGEST_HALF
+        cut = len(self.pending) if whole else self.pending.rfind(b"\n") + 1
+        taken = bytes(self.pending[:cut])
+        del self.pending[:cut]
+        return taken
 
 
 class LogWriter:
@@ -74,7 +90,9 @@ class LogWriter:
         """Append one line (or several) to a node's stream, or to the attempt's own with None."""
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with self._lock:
-            target = self._streams.setdefault(node_id, _Open(self._secrets))
+            target = self._streams.get(node_id)
+            if target is None:
+                target = self._streams[node_id] = _Open(self._secrets)
             for part in text.replace("\0", "�").splitlines() or [""]:
                 shown = target.stream.feed(f"{stamp} {part}\n")
                 target.pending += shown.encode("utf-8", "replace")
@@ -87,10 +105,7 @@ class LogWriter:
         """Store what is pending, and with `final` close the streams. False: the database is to be tried again."""
         with self._flushing:
             try:
-                if self._batch:
-                    self._store()
-                self._take(final)
-                if self._batch:
+                while self._batch or self._take(final):
                     self._store()
                 if final:
                     self._close()
@@ -99,50 +114,66 @@ class LogWriter:
                 return False
         return True
 
-    def _take(self, final: bool) -> None:
+    def _take(self, final: bool) -> bool:
+        """Fill the batch; False when nothing is pending."""
+        size = 0
         with self._lock:
             for node, target in self._streams.items():
+                if size >= AT_ONCE:
+                    break
                 if final:
                     target.pending += target.stream.flush().encode("utf-8", "replace")
-                if target.pending:
-                    self._batch[node] = bytes(target.pending)
-                    target.pending.clear()
+                taken = target.take(final=final)
+                if taken:
+                    self._batch[node] = taken
+                    size += len(taken)
+        return bool(self._batch)
 
     def _store(self) -> None:
         """Store exactly this batch once: a lost answer to a COMMIT is repeated with the same rows."""
+        rows = [self._grown(node, data) for node, data in self._batch.items()]
         with transaction() as session:
-            for node, data in self._batch.items():
-                self._append(session, node, data)
-        for node, data in self._batch.items():
+            logrows.store(session, self._ticket_id, self._attempt_id, rows)
+        for (node, data), row in zip(self._batch.items(), rows, strict=True):
             target = self._streams[node]
-            target.seq += -(-len(data) // CHUNK)
-            target.offset += len(data)
+            target.seq += len(row.chunks)
+            target.offset, target.lines, target.first_error = row.bytes, row.lines, row.first_error_line
+            target.half = not data.endswith(b"\n")
             target.digest.update(data)
         self._batch = {}
         events.publish(f"ticket:{self._ticket_id}", "log")
 
-    def _append(self, session: Session, node: str | None, data: bytes) -> None:
+    def _grown(self, node: str | None, data: bytes) -> logrows.Grown:
+        """The stream as it is with this data; nothing of ours changes before it is stored."""
         target = self._streams[node]
-        new = insert(LogStream).values(id=target.id, attempt_id=self._attempt_id, node_id=node, bytes=0)
-        session.execute(new.on_conflict_do_nothing())
-        chunks = [
-            {
-                "stream_id": target.id,
-                "seq": target.seq + i,
-                "byte_off": target.offset + start,
-                "data": data[start : start + CHUNK],
-            }
-            for i, start in enumerate(range(0, len(data), CHUNK))
-        ]
-        session.execute(insert(LogChunk).on_conflict_do_nothing(), chunks)
-        total = target.offset + len(data)
-        session.execute(update(LogStream).where(LogStream.id == target.id).values(bytes=total))
+        chunks, offset, line = [], target.offset, target.lines + 1
+        for seq, piece in enumerate(_pieces(data), start=target.seq):
+            ends = piece.count(b"\n")
+            chunks.append(logrows.NewChunk(seq, offset, line, ends, piece))
+            offset, line = offset + len(piece), line + ends
+        error = target.first_error
+        if error is None:
+            begins = data.find(b"\n") + 1 if target.half else 0  # its first bytes were looked at with its beginning
+            place = loglevel.first_error(data[begins:])
+            if place is not None:
+                error = target.lines + 1 + data.count(b"\n", 0, begins + place)
+        return logrows.Grown(target.id, node, chunks, offset, line - 1, error)
 
     def _close(self) -> None:
+        ends = [logrows.End(it.id, it.lines + it.half, it.digest.hexdigest()) for it in self._streams.values()]
         with transaction() as session:
-            for target in list(self._streams.values()):
-                values = {"closed_at": func.clock_timestamp(), "sha256": target.digest.hexdigest()}
-                session.execute(update(LogStream).where(LogStream.id == target.id).values(**values))
+            logrows.close(session, ends)
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Parts of at most CHUNK bytes that end with a line, where one line is no longer than that."""
+    start = 0
+    while start < len(data):
+        end = start + CHUNK
+        if end < len(data):
+            end = data.rfind(b"\n", start, end) + 1 or end
+        yield data[start:end]
+        start = end
 
 
 def streams_of(session: Session, ticket_id: UUID) -> Sequence[Any]:

@@ -24,6 +24,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from autorke.core.db import Base, append_only
 from autorke.core.ids import new_id
+from autorke.workflow.log_models import LogChunk as LogChunk
+from autorke.workflow.log_models import LogStream as LogStream
 
 NOW = func.clock_timestamp()
 
@@ -276,28 +278,6 @@ class Event(Base):
     hash: Mapped[str]
 
 
-class LogStream(Base):
-    __tablename__ = "log_stream"
-    __table_args__ = (Index("uq_log_stream_node", "attempt_id", text("coalesce(node_id, '')"), unique=True),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("step_attempt.id"))
-    node_id: Mapped[str | None]
-    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    sha256: Mapped[str | None]
-    closed_at: Mapped[datetime | None]
-
-
-class LogChunk(Base):
-    __tablename__ = "log_chunk"
-
-    stream_id: Mapped[UUID] = mapped_column(ForeignKey("log_stream.id"), primary_key=True)
-    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    byte_off: Mapped[int] = mapped_column(BigInteger)
-    data: Mapped[bytes] = mapped_column(LargeBinary)
-    at: Mapped[datetime] = mapped_column(server_default=NOW)
-
-
 class CallbackToken(Base):
     """Where an outside system answers: a one-time token (only its hash is stored) and an HMAC secret."""
 
@@ -385,4 +365,5 @@ class EngineSwitch(Base):
 
 
 append_only(Event.__table__)
-event.listen(Event.__table__, "after_create", DDL("create sequence if not exists fence_seq"))  # type: ignore[no-untyped-call]
+for _name in ("fence_seq", "log_batch_seq"):
+    event.listen(Event.__table__, "after_create", DDL(f"create sequence if not exists {_name}"))  # type: ignore[no-untyped-call]
