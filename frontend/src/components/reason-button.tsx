@@ -9,14 +9,17 @@ export function ReasonButton({ reason, onClick, ...rest }: ButtonProps & { reaso
   if (reason === null) return <Button {...rest} {...(onClick ? { onClick } : {})} />;
   return (
     <>
+      {/* The tooltip belongs to a box around the button: it would replace aria-describedby while it is open. */}
       <Tooltip title={reason} trigger={["hover", "focus"]}>
-        <Button
-          {...rest}
-          htmlType="button"
-          className={`not-now ${rest.className ?? ""}`}
-          aria-disabled="true"
-          aria-describedby={id}
-        />
+        <span className="reason-box">
+          <Button
+            {...rest}
+            htmlType="button"
+            className={`not-now ${rest.className ?? ""}`}
+            aria-disabled="true"
+            aria-describedby={id}
+          />
+        </span>
       </Tooltip>
       <span id={id} className="visually-hidden">
         {reason}

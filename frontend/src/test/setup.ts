@@ -32,6 +32,7 @@ Element.prototype.scrollIntoView = () => undefined;
 Object.defineProperties(HTMLElement.prototype, {
   offsetHeight: { configurable: true, get: () => 600 },
   offsetWidth: { configurable: true, get: () => 1200 },
+  clientHeight: { configurable: true, get: () => 600 },
   clientWidth: { configurable: true, get: () => 1200 },
 });
 Element.prototype.scrollTo = () => undefined;

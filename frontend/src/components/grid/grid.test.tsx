@@ -181,7 +181,7 @@ describe("Grid", () => {
   it("shows hostile text as text", () => {
     const hostile = [{ id: "x", name: "<img src=x onerror=alert(1)>\u202Egnp", rack: "r".repeat(10_000) }];
     show({ rows: hostile });
-    expect(screen.getByText(/onerror/)).toBeTruthy();
+    expect(screen.getByText(hostile[0]!.name)).toBeTruthy();
     expect(document.querySelector("img[src=x]")).toBeNull();
   });
 
