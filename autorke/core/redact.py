@@ -17,6 +17,8 @@ from urllib.parse import quote, quote_plus
 MASK = "******"
 MIN_LENGTH = 6  # shorter values ("true", "root") would mask ordinary words
 WINDOW = 32  # of a longer form any run of this many characters is masked, wherever its output was wrapped or cut
+GRAM = 4  # what is looked for first, at every third place: any MIN_LENGTH characters hold one that begins there
+STRIDE = MIN_LENGTH - GRAM + 1
 LONGEST_KEY = 16 * 1024  # a private key block that has not ended by then is none
 
 Span = tuple[int, int]
@@ -26,6 +28,7 @@ _CREDENTIALS = re.compile(
 )
 _KEY_BEGINS = re.compile(r"-----BEGIN[A-Z ]*-*\Z")
 _CREDENTIALS_BEGIN = re.compile(r"(?i)authorization[^\n]*\Z")
+LONGEST_MARKER = len("authorization")
 _MARKERS = frozenset(word[:length] for word in ("-----begin", "authorization") for length in range(1, len(word)))
 
 
@@ -67,6 +70,7 @@ class Secrets:
     def __init__(self) -> None:
         self._needles: dict[str, tuple[str, ...]] = {}  # by their first MIN_LENGTH characters
         self._beginnings: set[str] = set()  # shorter than that
+        self._grams: set[str] = set()  # of their heads
         self._lock = Lock()
 
     def add(self, secret: str | None) -> None:
@@ -79,6 +83,7 @@ class Secrets:
                 known = self._needles.get(head)
                 if known is None:
                     self._beginnings.update(head[:length] for length in range(1, MIN_LENGTH))
+                    self._grams.update(head[shift : shift + GRAM] for shift in range(STRIDE))
                 # a new tuple each time: another thread may be reading the old one
                 self._needles[head] = (*(known or ()), needle)
 
@@ -101,13 +106,18 @@ class Secrets:
         found = [match.span() for match in _KEY_BLOCK.finditer(text)] if "-----BEGIN" in text else []
         if "authorization" in text.lower():
             found += [match.span(1) for match in _CREDENTIALS.finditer(text)]
-        if self._needles:
-            heads, last = self._needles, len(text) - MIN_LENGTH + 1
-            for at in [i for i in range(last) if text[i : i + MIN_LENGTH] in heads]:
-                hits = [len(n) for n in self._needles[text[at : at + MIN_LENGTH]] if text.startswith(n, at)]
-                if hits:
-                    found.append((at, at + max(hits)))
+        for at in self._heads(text):
+            hits = [len(n) for n in self._needles[text[at : at + MIN_LENGTH]] if text.startswith(n, at)]
+            if hits:
+                found.append((at, at + max(hits)))
         return _union(found)
+
+    def _heads(self, text: str) -> list[int]:
+        """Where a needle may begin. Most lines hold none: every third place is enough to say so."""
+        grams, needles = self._grams, self._needles
+        near = [i for i in range(0, len(text) - GRAM + 1, STRIDE) if text[i : i + GRAM] in grams]
+        places = [at for i in near for at in range(max(0, i - STRIDE + 1), i + 1)]
+        return [at for at in places if text[at : at + MIN_LENGTH] in needles]
 
     def held_back(self, text: str) -> int:
         """Length of the longest end of `text` that may be the beginning of a secret, a key block or a header."""
@@ -123,12 +133,17 @@ class Secrets:
         return max(waiting if waiting <= LONGEST_KEY else 0, self._begun(text))
 
     def _begun(self, text: str) -> int:
-        for length in range(min(WINDOW - 1, len(text)), 0, -1):
-            end = text[-length:]
-            if end in self._beginnings or end.lower() in _MARKERS:
+        end = text[-(WINDOW - 1) :]
+        lower, needles = end.lower(), self._needles
+        for at in range(len(end)):
+            length = len(end) - at
+            if length >= MIN_LENGTH:
+                known = needles.get(end[at : at + MIN_LENGTH], ())
+                if any(len(needle) > length and needle.startswith(end[at:]) for needle in known):
+                    return length
+            elif end[at:] in self._beginnings:
                 return length
-            known = self._needles.get(end[:MIN_LENGTH], ())
-            if any(len(needle) > length and needle.startswith(end) for needle in known):
+            if length < LONGEST_MARKER and lower[at:] in _MARKERS:
                 return length
         return 0
 
