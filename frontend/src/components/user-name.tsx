@@ -1,25 +1,15 @@
 /** A person's name by id, from one list for the whole page.
  * Props: `id` (null = the system itself). Unknown ids show their beginning. */
-import { useQuery } from "@tanstack/react-query";
+import { queryOptions, useQuery } from "@tanstack/react-query";
 import { Tooltip } from "antd";
 import { useTranslation } from "react-i18next";
-import { client } from "../api/client/client.gen";
+import { listPeople } from "../api/client";
 
-type Person = { id: string; name: string; display_name: string };
-
-export const directoryQuery = {
+export const directoryQuery = queryOptions({
   queryKey: ["directory"],
-  queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Record<string, Person>> => {
-    const people = await client.get<{ 200: Person[] }, unknown, true, "data">({
-      url: "/api/v1/directory",
-      responseStyle: "data",
-      throwOnError: true,
-      signal,
-    });
-    return Object.fromEntries(people.map((person) => [person.id, person]));
-  },
+  queryFn: async ({ signal }) => Object.fromEntries((await listPeople({ signal })).map((person) => [person.id, person])),
   staleTime: 5 * 60_000,
-};
+});
 
 export function UserName({ id }: { id: string | null }) {
   const { t } = useTranslation();

@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from "vitest";
 import { Problem } from "../../api/problem";
 import { expectAccessible } from "../../test/axe";
 import { renderUi } from "../../test/render-ui";
+import { ColumnMenu } from "./column-menu";
 import { Grid } from "./grid";
 import { initialState } from "./layout";
 import type { GridColumn, GridProps, GridState } from "./types";
@@ -58,7 +59,6 @@ function Harness({ extra }: { extra: Extra }) {
 }
 
 const show = (extra: Extra = {}) => renderUi(<Harness extra={extra} />);
-const told = () => screen.getByRole("status", { name: "" }).textContent;
 const status = () => document.querySelector("output")!.textContent;
 const focused = () => document.activeElement as HTMLElement;
 
@@ -73,7 +73,6 @@ describe("Grid", () => {
     expect(shown.length).toBeLessThan(40);
     expect(shown[2]!.getAttribute("aria-rowindex")).toBe("3");
     expect(within(shown[2]!).getAllByRole("gridcell").length).toBeLessThan(20);
-    expect(told).toBeTypeOf("function");
   });
 
   it("draws rows that stay only once while it scrolls", async () => {
@@ -188,5 +187,33 @@ describe("Grid", () => {
   it("is accessible", async () => {
     show();
     await expectAccessible(screen.getByRole("grid"));
+  });
+});
+
+describe("ColumnMenu", () => {
+  function Both() {
+    const [state, setState] = useState<GridState>(() => initialState(columns));
+    return (
+      <>
+        <ColumnMenu columns={columns} groups={groups} state={state} onState={setState} />
+        <Grid<Machine> label="Machines" columns={columns} groups={groups} rows={rows} rowId={(row) => row.id} state={state} onState={setState} />
+      </>
+    );
+  }
+
+  it("hides, pins and resets columns, and sets the height of rows", async () => {
+    const user = userEvent.setup();
+    renderUi(<Both />);
+    await user.click(screen.getByRole("button", { name: /列$/ }));
+    await user.click(await screen.findByRole("checkbox", { name: "Rack" }));
+    expect(screen.queryByRole("columnheader", { name: /Rack/ })).toBeNull();
+    expect(screen.getByRole<HTMLInputElement>("checkbox", { name: "Name" }).disabled).toBe(true);
+    await user.click(screen.getByRole("button", { name: "固定在左侧：Room" }));
+    expect(screen.getByRole("columnheader", { name: "Room" }).className).toContain("grid-left");
+    await user.click(screen.getByText("宽松"));
+    expect(screen.getAllByRole("row")[3]!.style.height).toBe("40px");
+    await user.click(screen.getByRole("button", { name: "恢复默认列" }));
+    expect(screen.getByRole("columnheader", { name: /Rack/ })).toBeTruthy();
+    expect(screen.getByRole("columnheader", { name: "Room" }).className).not.toContain("grid-left");
   });
 });
