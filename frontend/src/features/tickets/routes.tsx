@@ -1,5 +1,26 @@
-import type { NavEntry } from "../../lib/feature";
+import { FileDoneOutlined } from "@ant-design/icons";
+import { createRoute } from "@tanstack/react-router";
+import { lazyPage, type NavEntry } from "../../lib/feature";
+import { may } from "../../lib/queries";
+import { shellRoute } from "../../lib/roots";
+import { readListSearch, readTicketSearch } from "./search";
 
-export const routes = [] as const;
+const listRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: "/tickets",
+  validateSearch: readListSearch,
+  component: lazyPage("tickets", () => import("./tickets-page"), "TicketsPage"),
+});
 
-export const nav: NavEntry[] = [];
+const ticketRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: "/tickets/$ticket",
+  validateSearch: readTicketSearch,
+  component: lazyPage("tickets", () => import("./ticket-page"), "TicketPage"),
+});
+
+export const routes = [listRoute, ticketRoute] as const;
+
+export const nav: NavEntry[] = [
+  { to: "/tickets", label: "tickets:nav", icon: <FileDoneOutlined />, order: 40, visible: (me) => may(me, "ticket:read") },
+];

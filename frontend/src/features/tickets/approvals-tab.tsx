@@ -1,0 +1,87 @@
+/** Every gate of the ticket, in order: who decided what, when, and who may decide the open ones. */
+import { Table, type TableProps } from "antd";
+import { useTranslation } from "react-i18next";
+import { pick } from "../../api/problem";
+import { EmptyState } from "../../components/empty-state";
+import { TimeText } from "../../components/time-text";
+import { UserName } from "../../components/user-name";
+import { approvalRows, type ApprovalRow } from "./approvals";
+import { permissionKey } from "./cause-text";
+import { StateText } from "./state-text";
+import type { TabProps } from "./ticket-tabs";
+
+function Who({ row }: { row: ApprovalRow }) {
+  const { t } = useTranslation("tickets");
+  if (row.approverId !== null) {
+    return (
+      <>
+        <UserName id={row.approverId} />
+        {row.actingForId && (
+          <span className="muted">
+            {" "}
+            {t("approvals.actingFor")} <UserName id={row.actingForId} />
+          </span>
+        )}
+      </>
+    );
+  }
+  if (row.gate.state !== "OPEN") return <span className="muted">–</span>;
+  const names = (row.gate.candidates ?? []).map((person) => person.name);
+  const role = t(permissionKey(row.gate.permission));
+  return (
+    <span className="muted">
+      {names.length > 0 ? t("approvals.candidates", { names: names.join(", ") }) : t("approvals.role", { role })}
+    </span>
+  );
+}
+
+function useColumns(): NonNullable<TableProps<ApprovalRow>["columns"]> {
+  const { t, i18n } = useTranslation("tickets");
+  return [
+    {
+      title: t("approvals.gate"),
+      key: "gate",
+      render: (_, row) => (
+        <span>
+          {row.number} {pick(row.title, i18n.language)} · {t(`phase.${row.gate.phase}`)}
+        </span>
+      ),
+    },
+    { title: t("approvals.state"), key: "state", render: (_, row) => <StateText kind="gate" state={row.gate.state} /> },
+    { title: t("approvals.who"), key: "who", render: (_, row) => <Who row={row} /> },
+    {
+      title: t("approvals.decision"),
+      key: "decision",
+      render: (_, row) =>
+        row.decision === null ? null : (
+          <span>
+            {t(`decision.${row.decision}`)}
+            {row.revokedAt !== null && <span className="muted"> {t("approvals.revoked")}</span>}
+          </span>
+        ),
+    },
+    { title: t("approvals.comment"), dataIndex: "comment", render: (comment: string) => <bdi className="wrap">{comment}</bdi> },
+    { title: t("approvals.at"), key: "at", render: (_, row) => <TimeText at={row.at ?? row.gate.opened_at} /> },
+    {
+      title: t("approvals.hash"),
+      key: "hash",
+      render: (_, row) => <code title={row.gate.subject_hash}>{row.gate.subject_hash.slice(0, 10)}</code>,
+    },
+  ];
+}
+
+export function ApprovalsTab({ ticket }: TabProps) {
+  const { t } = useTranslation("tickets");
+  const columns = useColumns();
+  return (
+    <Table<ApprovalRow>
+      rowKey="key"
+      size="small"
+      columns={columns}
+      dataSource={approvalRows(ticket)}
+      pagination={false}
+      scroll={{ x: "max-content" }}
+      locale={{ emptyText: <EmptyState title={t("approvals.none")} text={t("approvals.noneText")} /> }}
+    />
+  );
+}

@@ -1,0 +1,109 @@
+/** The steps of a ticket, one below the other: how each stands, its two gates, its time, what it waits for.
+ * Props: `ticket`; `selected` key of the step that the tabs show; `onSelect`. */
+import { CheckOutlined, CloseOutlined, FieldTimeOutlined, MinusOutlined, StopOutlined, UserOutlined } from "@ant-design/icons";
+import { Tooltip } from "antd";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { pick } from "../../api/problem";
+import { UserName } from "../../components/user-name";
+import { useCauseText } from "./cause-text";
+import { Elapsed } from "./elapsed";
+import { type GateView, holders, type RailStep, railOf } from "./rail";
+import { StateIcon, StateText } from "./state-text";
+import { TicketLink } from "./ticket-link";
+import type { Ticket } from "./types";
+
+const GATE_ICONS: Record<GateView["state"], ReactNode> = {
+  none: <MinusOutlined />,
+  later: <UserOutlined />,
+  open: <UserOutlined />,
+  approved: <CheckOutlined />,
+  rejected: <CloseOutlined />,
+  expired: <FieldTimeOutlined />,
+  void: <StopOutlined />,
+};
+
+function GateMark({ phase, gate }: { phase: "pre" | "post"; gate: GateView }) {
+  const { t } = useTranslation("tickets");
+  if (gate.state === "none") return null;
+  const count = gate.quorum > 1 ? ` ${gate.approvals}/${gate.quorum}` : "";
+  return (
+    <span className="gate-mark" data-gate={gate.state}>
+      <span className="gate-phase">{t(`rail.${phase}`)}</span>
+      <span aria-hidden="true">{GATE_ICONS[gate.state]}</span>
+      <span className="gate-word">
+        {t(`rail.gate.${gate.state}`)}
+        {count}
+      </span>
+      {gate.by.map((id) => (
+        <span key={id} className="gate-person">
+          <UserName id={id} />
+        </span>
+      ))}
+    </span>
+  );
+}
+
+function Counts({ step }: { step: RailStep }) {
+  if (step.counts.length === 0) return null;
+  return (
+    <span className="rail-counts">
+      {step.counts.map(({ state, count }) => (
+        <StateText key={state} kind="node" state={state} detail={<b>{count}</b>} />
+      ))}
+    </span>
+  );
+}
+
+function CauseLine({ step }: { step: RailStep }) {
+  const text = useCauseText();
+  const cause = step.cause;
+  if (!cause || cause.kind === "before") return null;
+  return (
+    <span className="rail-cause">
+      {text(cause)}
+      {cause.kind === "locks" && holders(cause.locks).map(({ id, number }) => <TicketLink key={id} number={number} />)}
+    </span>
+  );
+}
+
+function RailItem({ step, selected, onSelect }: { step: RailStep; selected: boolean; onSelect: (key: string) => void }) {
+  const { t, i18n } = useTranslation("tickets");
+  return (
+    <li className="rail-step" data-look={step.look} data-current={step.current || undefined} data-step={step.key}>
+      <Tooltip title={pick(step.does, i18n.language)} placement="right" mouseEnterDelay={0.6}>
+        <button type="button" className="rail-head" aria-current={selected ? "step" : undefined} onClick={() => onSelect(step.key)}>
+          <StateIcon state={step.state} />
+          <span className="rail-title">
+            {step.number} {pick(step.title, i18n.language)}
+          </span>
+          <span className="rail-time mono">
+            <Elapsed from={step.startedAt} to={step.endedAt} running={step.look === "running"} />
+          </span>
+          <span className="rail-state">{t(`step.${step.state}`)}</span>
+        </button>
+      </Tooltip>
+      <div className="rail-body">
+        <Counts step={step} />
+        <CauseLine step={step} />
+        <span className="rail-gates">
+          <GateMark phase="pre" gate={step.pre} />
+          <GateMark phase="post" gate={step.post} />
+        </span>
+      </div>
+    </li>
+  );
+}
+
+export function StepRail({ ticket, selected, onSelect }: { ticket: Ticket; selected: string | null; onSelect: (key: string) => void }) {
+  const { t } = useTranslation("tickets");
+  return (
+    <nav className="rail" aria-label={t("rail.label")}>
+      <ol>
+        {railOf(ticket).map((step) => (
+          <RailItem key={step.key} step={step} selected={step.key === selected} onSelect={onSelect} />
+        ))}
+      </ol>
+    </nav>
+  );
+}

@@ -1,0 +1,41 @@
+/** A ticket that has been read: header, what went wrong, steps, tabs, and the decision panel beside them. */
+import { useState } from "react";
+import { DecisionPanel } from "./decision/decision-panel";
+import { FailureBanner } from "./failure-banner";
+import { currentStep } from "./rail";
+import { ResolvePanel } from "./resolve-panel";
+import type { Tab } from "./search";
+import { stuckStep, unknownAttempt } from "./state";
+import { StepRail } from "./step-rail";
+import { TicketHeader } from "./ticket-header";
+import { TicketTabs } from "./ticket-tabs";
+import type { Ticket } from "./types";
+import { useTicketLive, useTicketSearch } from "./use-ticket";
+
+/** The tab that a visitor most likely wants. Asked once: a tab must not change under the eyes of its reader. */
+export function firstTab(ticket: Ticket): Tab {
+  const step = currentStep(ticket);
+  if (!step || step.state === "WAIT_PRE_GATE" || step.state === "PLAN_FAILED" || step.round === 0) return "plan";
+  return ticket.steps.some((one) => one.unit !== "TICKET" && Object.keys(one.counts).length > 0) ? "nodes" : "plan";
+}
+
+export function TicketView({ ticket }: { ticket: Ticket }) {
+  useTicketLive(ticket);
+  const [search, change] = useTicketSearch();
+  const [first] = useState(() => firstTab(ticket));
+  const step = search.step ?? currentStep(ticket)?.key ?? null;
+  const lost = unknownAttempt(ticket);
+  const deciding = search.decide === true;
+  return (
+    <div className="page ticket" data-testid="ticket" data-state={ticket.state}>
+      <TicketHeader ticket={ticket} onDecide={() => change({ decide: true })} />
+      {lost && <ResolvePanel ticket={ticket} step={lost.step} attempt={lost.attempt} />}
+      {!lost && stuckStep(ticket) && <FailureBanner ticket={ticket} />}
+      <div className="ticket-body" data-deciding={deciding || undefined}>
+        <StepRail ticket={ticket} selected={step} onSelect={(key) => change({ step: key, round: undefined, against: undefined })} />
+        <TicketTabs ticket={ticket} step={step} tab={search.tab ?? first} />
+        {deciding && <DecisionPanel ticket={ticket} onClose={() => change({ decide: undefined })} />}
+      </div>
+    </div>
+  );
+}
