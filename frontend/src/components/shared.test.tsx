@@ -115,8 +115,8 @@ describe("small things", () => {
     const user = userEvent.setup();
     renderUi(<CopyButton text="10.0.0.1" />);
     await user.click(screen.getByRole("button", { name: "复制" }));
-    expect(await navigator.clipboard.readText()).toBe("10.0.0.1");
     expect(await screen.findByText("已复制")).toBeTruthy();
+    expect(await navigator.clipboard.readText()).toBe("10.0.0.1");
   });
 
   it("say when two texts are the same instead of showing them twice", () => {

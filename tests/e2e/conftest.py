@@ -1,0 +1,91 @@
+"""One product and one browser for all tests of this package; each test gets people of its own at that browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from autorke.embedded import throwaway
+from autorke.sim import process as sim_process
+from autorke.sim.process import SimHandle
+from autorke.web.ui import DIST
+from tests.databases import Template, text
+from tests.e2e.visitor import AXE, Visitor
+from tests.story.desk import connect, first_admin, hire
+from tests.story.people import Person
+from tests.story.stack import Stack, running
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ROLES = ("viewer", "requester", "approver", "auditor")
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="package")
+def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimHandle]:
+    with sim_process.start("small", tmp_path_factory.mktemp("sim")) as handle:
+        yield handle
+
+
+@pytest.fixture(scope="package")
+def stack(embedded_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A broker of its own: the shared one is emptied for other tests."""
+    directory = tmp_path_factory.mktemp("stack")
+    with throwaway.valkey() as broker, embedded_template.clone() as url, running(text(url), broker, directory) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="package")
+def admin(stack: Stack) -> Person:
+    return first_admin(stack)
+
+
+@pytest.fixture(scope="package")
+def people(admin: Person, stack: Stack) -> dict[str, Person]:
+    """One person per role, named after it, with the password `PASSWORD`."""
+    return {role: hire(admin, stack, role, role) for role in ROLES}
+
+
+@pytest.fixture(scope="package")
+def cluster(admin: Person, sim: SimHandle) -> dict[str, Any]:
+    """The simulator's machines and its cluster, connected."""
+    found: dict[str, Any] = connect(admin, sim)
+    return found
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip(
+            "NO BROWSER: the console is not tested. Install chromium and fonts-wqy-microhei (`./run test` does)"
+        )
+    if not (DIST / "index.html").exists() or not AXE.exists():
+        pytest.skip("NOT BUILT: the console is not tested. Run `./run ui build`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, stack: Stack) -> Iterator[Visit]:
+    """`visit(language="en", theme="dark", width=1920)` → a Visitor with an empty browser of their own."""
+    visitors: list[Visitor] = []
+
+    def come(language: str = "zh-CN", theme: Any = "light", width: int = 1280, height: int = 800) -> Visitor:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme, locale=language, reduced_motion="reduce"
+        )
+        visitor = Visitor(context, context.new_page(), stack.url, language)
+        visitors.append(visitor)
+        return visitor
+
+    yield come
+    troubles = [trouble for visitor in visitors for trouble in visitor.troubles]
+    for visitor in visitors:
+        visitor.context.close()
+    assert not troubles, "\n".join(troubles)
