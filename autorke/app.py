@@ -18,6 +18,7 @@ from autorke.credentials import routes as credentials_routes
 from autorke.flows.wiring import wire
 from autorke.machines import routes as machines_routes
 from autorke.machines import set_routes as machine_set_routes
+from autorke.overview import lock_routes
 from autorke.overview import machine_routes as machine_story_routes
 from autorke.tickets import admin_routes as ticket_admin_routes
 from autorke.tickets import routes as tickets_routes
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     wizard_routes.router,
     stream_routes.router,
     ticket_admin_routes.router,
+    lock_routes.router,
 )
 
 

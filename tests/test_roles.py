@@ -88,6 +88,7 @@ ACCESS: dict[str, str] = {
     "POST /api/v1/cmdb/sources/{source_id}/sync": EVERYWHERE + "admin",
     "GET /api/v1/cmdb/sources/{source_id}/runs": EVERYWHERE + "admin",
     "GET /api/v1/cmdb/runs/{run_id}": EVERYWHERE + "admin",
+    "POST /api/v1/cmdb/imports": EVERYWHERE + "admin",
     "POST /api/v1/cmdb/preview": EVERYWHERE + "admin",
     # clusters and their files
     "GET /api/v1/clusters": ALL,
@@ -125,6 +126,8 @@ ACCESS: dict[str, str] = {
     "POST /api/v1/tickets/{ticket_id}/attempts/{attempt_id}/resolution": "approver admin",
     "POST /api/v1/callbacks/{token}": PUBLIC,  # its token and signature are the credential
     # around tickets
+    "GET /api/v1/locks": ALL,
+    "POST /api/v1/locks/{kind}/{key}/release": "admin",
     "GET /api/v1/delegations": SIGNED_IN,
     "POST /api/v1/delegations": "approver admin",
     "DELETE /api/v1/delegations/{delegation_id}": SIGNED_IN,

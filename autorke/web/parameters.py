@@ -28,7 +28,7 @@ def refuse_unknown(request: Request) -> None:
     """A dependency of the whole application. Raises UnknownParameter."""
     if not request.query_params:
         return
-    known = _known(request.app).get((request.method, request.scope["route"].path.removeprefix(PREFIX)))
+    known = _known(request.app).get((request.method, request.scope["route"].path_format.removeprefix(PREFIX)))
     if known is None:  # marked x-any-query: an outside system adds what it likes
         return
     for name in request.query_params:
