@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BindRoleData, BindRoleErrors, BindRoleResponses, CancelData, CancelErrors, CancelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CheckEligibilityData, CheckEligibilityErrors, CheckEligibilityResponses, CloseData, CloseErrors, CloseResponses, CompareRevisionsData, CompareRevisionsErrors, CompareRevisionsResponses, CreateCredentialData, CreateCredentialErrors, CreateCredentialResponses, CreateDelegationData, CreateDelegationErrors, CreateDelegationResponses, CreateMachineData, CreateMachineErrors, CreateMachineResponses, CreateSourceData, CreateSourceErrors, CreateSourceResponses, CreateTicketData, CreateTicketErrors, CreateTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DecideData, DecideErrors, DecideResponses, DeleteCredentialData, DeleteCredentialErrors, DeleteCredentialResponses, DeleteDelegationData, DeleteDelegationErrors, DeleteDelegationResponses, DeleteTokenData, DeleteTokenErrors, DeleteTokenResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DescribeCredentialData, DescribeCredentialErrors, DescribeCredentialResponses, DownloadRevisionData, DownloadRevisionErrors, DownloadRevisionResponses, ExcludeData, ExcludeErrors, ExcludeResponses, ExportMachinesData, ExportMachinesErrors, ExportMachinesResponses, FindMachinesData, FindMachinesErrors, FindMachinesResponses, FinishSsoData, FinishSsoErrors, ForgetClusterData, ForgetClusterErrors, ForgetClusterResponses, GetClusterData, GetClusterErrors, GetClusterResponses, GetCredentialData, GetCredentialErrors, GetCredentialResponses, GetEngineData, GetEngineErrors, GetEngineResponses, GetFreshnessData, GetFreshnessErrors, GetFreshnessResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMachineData, GetMachineErrors, GetMachineResponses, GetMeData, GetMeErrors, GetMeResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRunData, GetRunErrors, GetRunResponses, GetSourceData, GetSourceErrors, GetSourceResponses, GetTicketData, GetTicketErrors, GetTicketResponses, GetUserData, GetUserErrors, GetUserResponses, ImportClusterData, ImportClusterErrors, ImportClusterResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListClustersData, ListClustersErrors, ListClustersResponses, ListCredentialsData, ListCredentialsErrors, ListCredentialsResponses, ListDelegationsData, ListDelegationsErrors, ListDelegationsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFlowsData, ListFlowsErrors, ListFlowsResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListMachineHistoryData, ListMachineHistoryErrors, ListMachineHistoryResponses, ListMachinesData, ListMachinesErrors, ListMachinesResponses, ListMachineTicketsData, ListMachineTicketsErrors, ListMachineTicketsResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListPlansData, ListPlansErrors, ListPlansResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListSourcesData, ListSourcesErrors, ListSourcesResponses, ListTicketNodesData, ListTicketNodesErrors, ListTicketNodesResponses, ListTicketsData, ListTicketsErrors, ListTicketsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListViewsData, ListViewsErrors, ListViewsResponses, LogInData, LogInErrors, LoginMethodsData, LoginMethodsErrors, LoginMethodsResponses, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, PauseData, PauseErrors, PauseResponses, PinHostKeyData, PinHostKeyErrors, PinHostKeyResponses, PreviewMappingData, PreviewMappingErrors, PreviewMappingResponses, PreviewTicketData, PreviewTicketErrors, PreviewTicketResponses, ReadLogData, ReadLogErrors, ReadLogResponses, ReceiveCallbackData, ReceiveCallbackErrors, ReceiveCallbackResponses, ReplaceSecretData, ReplaceSecretErrors, ReplaceSecretResponses, RequestSyncData, RequestSyncErrors, RequestSyncResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, ResolveData, ResolveErrors, ResolveResponses, ResumeData, ResumeErrors, ResumeResponses, RetryData, RetryErrors, RetryResponses, RevokeApprovalData, RevokeApprovalErrors, RevokeApprovalResponses, RunChecksData, RunChecksErrors, RunChecksResponse, RunChecksResponses, ScanHostKeyData, ScanHostKeyErrors, ScanHostKeyResponses, SelectManyData, SelectManyErrors, SelectManyResponses, SetEngineData, SetEngineErrors, SetEngineResponses, SetStateData, SetStateErrors, SetStateResponses, StartSsoData, StartSsoErrors, StreamTicketData, StreamTicketErrors, StreamTicketResponse, StreamTicketResponses, SummariseMachinesData, SummariseMachinesErrors, SummariseMachinesResponses, UnbindRoleData, UnbindRoleErrors, UnbindRoleResponses, UpdateClusterData, UpdateClusterErrors, UpdateClusterResponses, UpdateMachineData, UpdateMachineErrors, UpdateMachineResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateSourceData, UpdateSourceErrors, UpdateSourceResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UpdateViewData, UpdateViewErrors, UpdateViewResponses, VerifyClusterData, VerifyClusterErrors, VerifyClusterResponses } from './types.gen';
+import type { BindRoleData, BindRoleErrors, BindRoleResponses, CancelData, CancelErrors, CancelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CheckEligibilityData, CheckEligibilityErrors, CheckEligibilityResponses, CloseData, CloseErrors, CloseResponses, CompareRevisionsData, CompareRevisionsErrors, CompareRevisionsResponses, CreateCredentialData, CreateCredentialErrors, CreateCredentialResponses, CreateDelegationData, CreateDelegationErrors, CreateDelegationResponses, CreateMachineData, CreateMachineErrors, CreateMachineResponses, CreateSourceData, CreateSourceErrors, CreateSourceResponses, CreateTicketData, CreateTicketErrors, CreateTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DecideData, DecideErrors, DecideResponses, DeleteCredentialData, DeleteCredentialErrors, DeleteCredentialResponses, DeleteDelegationData, DeleteDelegationErrors, DeleteDelegationResponses, DeleteTokenData, DeleteTokenErrors, DeleteTokenResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DescribeCredentialData, DescribeCredentialErrors, DescribeCredentialResponses, DownloadRevisionData, DownloadRevisionErrors, DownloadRevisionResponses, ExcludeData, ExcludeErrors, ExcludeResponses, ExportMachinesData, ExportMachinesErrors, ExportMachinesResponses, FindMachinesData, FindMachinesErrors, FindMachinesResponses, FinishSsoData, FinishSsoErrors, ForgetClusterData, ForgetClusterErrors, ForgetClusterResponses, GetClusterData, GetClusterErrors, GetClusterResponses, GetCredentialData, GetCredentialErrors, GetCredentialResponses, GetEngineData, GetEngineErrors, GetEngineResponses, GetFreshnessData, GetFreshnessErrors, GetFreshnessResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMachineData, GetMachineErrors, GetMachineResponses, GetMatrixData, GetMatrixErrors, GetMatrixResponses, GetMeData, GetMeErrors, GetMeResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRunData, GetRunErrors, GetRunResponses, GetSourceData, GetSourceErrors, GetSourceResponses, GetTicketData, GetTicketErrors, GetTicketNodeData, GetTicketNodeErrors, GetTicketNodeResponses, GetTicketResponses, GetUserData, GetUserErrors, GetUserResponses, ImportClusterData, ImportClusterErrors, ImportClusterResponses, ImportMachinesData, ImportMachinesErrors, ImportMachinesResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListClustersData, ListClustersErrors, ListClustersResponses, ListCredentialsData, ListCredentialsErrors, ListCredentialsResponses, ListDelegationsData, ListDelegationsErrors, ListDelegationsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFlowsData, ListFlowsErrors, ListFlowsResponses, ListLocksData, ListLocksErrors, ListLocksResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListMachineHistoryData, ListMachineHistoryErrors, ListMachineHistoryResponses, ListMachinesData, ListMachinesErrors, ListMachinesResponses, ListMachineTicketsData, ListMachineTicketsErrors, ListMachineTicketsResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListPlansData, ListPlansErrors, ListPlansResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListSourcesData, ListSourcesErrors, ListSourcesResponses, ListTicketNodesData, ListTicketNodesErrors, ListTicketNodesResponses, ListTicketsData, ListTicketsErrors, ListTicketsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListViewsData, ListViewsErrors, ListViewsResponses, LogInData, LogInErrors, LoginMethodsData, LoginMethodsErrors, LoginMethodsResponses, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, PauseData, PauseErrors, PauseResponses, PinHostKeyData, PinHostKeyErrors, PinHostKeyResponses, PreviewMappingData, PreviewMappingErrors, PreviewMappingResponses, PreviewTicketData, PreviewTicketErrors, PreviewTicketResponses, ReadLogData, ReadLogErrors, ReadLogResponses, ReceiveCallbackData, ReceiveCallbackErrors, ReceiveCallbackResponses, ReleaseLockData, ReleaseLockErrors, ReleaseLockResponses, ReplaceSecretData, ReplaceSecretErrors, ReplaceSecretResponses, RequestSyncData, RequestSyncErrors, RequestSyncResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, ResolveData, ResolveErrors, ResolveResponses, ResumeData, ResumeErrors, ResumeResponses, RetryData, RetryErrors, RetryResponses, RevokeApprovalData, RevokeApprovalErrors, RevokeApprovalResponses, RunChecksData, RunChecksErrors, RunChecksResponse, RunChecksResponses, ScanHostKeyData, ScanHostKeyErrors, ScanHostKeyResponses, SelectManyData, SelectManyErrors, SelectManyResponses, SetEngineData, SetEngineErrors, SetEngineResponses, SetStateData, SetStateErrors, SetStateResponses, StartSsoData, StartSsoErrors, StreamTicketData, StreamTicketErrors, StreamTicketResponse, StreamTicketResponses, SummariseMachinesData, SummariseMachinesErrors, SummariseMachinesResponses, UnbindRoleData, UnbindRoleErrors, UnbindRoleResponses, UpdateClusterData, UpdateClusterErrors, UpdateClusterResponses, UpdateMachineData, UpdateMachineErrors, UpdateMachineResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateSourceData, UpdateSourceErrors, UpdateSourceResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UpdateViewData, UpdateViewErrors, UpdateViewResponses, VerifyClusterData, VerifyClusterErrors, VerifyClusterResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -964,6 +964,26 @@ export const getRun = <ThrowOnError extends boolean = true>(options: Options<Get
 });
 
 /**
+ * Import Machines
+ *
+ * Machines from a file whose content is sent along: all of its rows, or none. Try it first with `dry_run`.
+ */
+export const importMachines = <ThrowOnError extends boolean = true>(options: Options<ImportMachinesData, ThrowOnError>): RequestResult<ImportMachinesResponses, ImportMachinesErrors, ThrowOnError, 'data'> => (options.client ?? client).post<ImportMachinesResponses, ImportMachinesErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/cmdb/imports',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * Preview Mapping
  *
  * Ask a CMDB for its first page and show what a mapping makes of it. Stores nothing.
@@ -1505,6 +1525,38 @@ export const runChecks = <ThrowOnError extends boolean = true>(options: Options<
 });
 
 /**
+ * Get Matrix
+ *
+ * Every node with its results of every step, without their evidence.
+ */
+export const getMatrix = <ThrowOnError extends boolean = true>(options: Options<GetMatrixData, ThrowOnError>): RequestResult<GetMatrixResponses, GetMatrixErrors, ThrowOnError, 'data'> => (options.client ?? client).get<GetMatrixResponses, GetMatrixErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tickets/{ticket_id}/matrix',
+    ...options
+});
+
+/**
+ * Get Ticket Node
+ *
+ * One target with every result and its evidence.
+ */
+export const getTicketNode = <ThrowOnError extends boolean = true>(options: Options<GetTicketNodeData, ThrowOnError>): RequestResult<GetTicketNodeResponses, GetTicketNodeErrors, ThrowOnError, 'data'> => (options.client ?? client).get<GetTicketNodeResponses, GetTicketNodeErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tickets/{ticket_id}/nodes/{node_id}',
+    ...options
+});
+
+/**
  * List Logs
  *
  * Log streams of a ticket: one per attempt and node, `node_id` null for the attempt's own.
@@ -1539,7 +1591,7 @@ export const readLog = <ThrowOnError extends boolean = true>(options: Options<Re
 /**
  * Stream Ticket
  *
- * Events of the ticket and its logs as they come. An event's id resumes all of it without a gap.
+ * Events of the ticket, its logs and its node results as they come. An event's id resumes all of it.
  */
 export const streamTicket = <ThrowOnError extends boolean = true>(options: Options<StreamTicketData, ThrowOnError, StreamTicketResponse>): Promise<ServerSentEventsResult<StreamTicketResponses>> => (options.client ?? client).sse.get<StreamTicketResponses, StreamTicketErrors, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -1649,4 +1701,40 @@ export const receiveCallback = <ThrowOnError extends boolean = true>(options: Op
     responseStyle: 'data',
     url: '/api/v1/callbacks/{token}',
     ...options
+});
+
+/**
+ * List Locks
+ *
+ * Every lock whose ticket the caller may see, the oldest first.
+ */
+export const listLocks = <ThrowOnError extends boolean = true>(options?: Options<ListLocksData, ThrowOnError>): RequestResult<ListLocksResponses, ListLocksErrors, ThrowOnError, 'data'> => (options?.client ?? client).get<ListLocksResponses, ListLocksErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/locks',
+    ...options
+});
+
+/**
+ * Release Lock
+ *
+ * Take away a lock that outlived its ticket, or one together with its ticket, where nothing can still act.
+ */
+export const releaseLock = <ThrowOnError extends boolean = true>(options: Options<ReleaseLockData, ThrowOnError>): RequestResult<ReleaseLockResponses, ReleaseLockErrors, ThrowOnError, 'data'> => (options.client ?? client).post<ReleaseLockResponses, ReleaseLockErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/locks/{kind}/{key}/release',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });

@@ -306,6 +306,50 @@ export type CallbackOut = {
 };
 
 /**
+ * CellOut
+ */
+export type CellOut = {
+    /**
+     * Node Id
+     */
+    node_id: string;
+    /**
+     * Step
+     */
+    step: string;
+    /**
+     * Attempt N
+     */
+    attempt_n: number;
+    /**
+     * State
+     */
+    state: string;
+    /**
+     * Summary
+     */
+    summary: string;
+    /**
+     * Error
+     */
+    error: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Batch No
+     */
+    batch_no: number;
+    /**
+     * Started At
+     */
+    started_at: string | null;
+    /**
+     * Ended At
+     */
+    ended_at: string | null;
+};
+
+/**
  * ClusterIn
  *
  * The three files of a running cluster, as texts. They are checked together before anything is written.
@@ -466,7 +510,9 @@ export type CmdbConfig = {
         kind: 'csv';
     } & CsvSource) | ({
         kind: 'json';
-    } & JsonSource);
+    } & JsonSource) | ({
+        kind: 'upload';
+    } & UploadSource);
     mapping: Mapping;
 };
 
@@ -713,9 +759,25 @@ export type CredentialPatch = {
 };
 
 /**
+ * CsvFormat
+ *
+ * A header row, then one machine in each row.
+ */
+export type CsvFormat = {
+    /**
+     * Kind
+     */
+    kind: 'csv';
+    /**
+     * Delimiter
+     */
+    delimiter?: ',' | ';' | '\t' | '|';
+};
+
+/**
  * CsvSource
  *
- * A CSV file with a header row, in the directory the operator of the platform set aside for it.
+ * A CSV file with a header row, in the directory that the operator of the platform set aside (AUTORKE_CMDB_DIR).
  */
 export type CsvSource = {
     /**
@@ -1437,6 +1499,155 @@ export type HttpSource = {
 };
 
 /**
+ * ImportCountsOut
+ *
+ * Machines by what became of them; `conflicts` are open ones of the source.
+ */
+export type ImportCountsOut = {
+    /**
+     * Received
+     */
+    received: number;
+    /**
+     * Created
+     */
+    created: number;
+    /**
+     * Changed
+     */
+    changed: number;
+    /**
+     * Unchanged
+     */
+    unchanged: number;
+    /**
+     * Returned
+     */
+    returned: number;
+    /**
+     * Vanished
+     */
+    vanished: number;
+    /**
+     * Conflicts
+     */
+    conflicts: number;
+};
+
+/**
+ * ImportIn
+ *
+ * A file of machines with its content. Columns named like a field of ours are taken; `mapping` names others.
+ */
+export type ImportIn = {
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Format
+     */
+    format: ({
+        kind: 'csv';
+    } & CsvFormat) | ({
+        kind: 'json';
+    } & JsonFormat);
+    /**
+     * Text
+     *
+     * The content of the file
+     */
+    text: string;
+    /**
+     * Mapping
+     *
+     * Field → column; a dotted path in JSON rows
+     */
+    mapping?: {
+        [key: string]: string;
+    };
+    /**
+     * Machine Credential Id
+     *
+     * How new machines are logged in to
+     */
+    machine_credential_id?: string | null;
+    /**
+     * Machine Ssh User
+     */
+    machine_ssh_user?: string;
+    /**
+     * Accept Drop
+     *
+     * Let any number of machines of this name vanish, this once
+     */
+    accept_drop?: boolean;
+    /**
+     * Dry Run
+     *
+     * Check and count; write nothing
+     */
+    dry_run?: boolean;
+};
+
+/**
+ * ImportOut
+ *
+ * What an import did; a dry run would have done it, and its ids exist nowhere.
+ */
+export type ImportOut = {
+    /**
+     * Dry Run
+     */
+    dry_run: boolean;
+    /**
+     * Source Id
+     */
+    source_id: string;
+    /**
+     * Run Id
+     */
+    run_id: string;
+    /**
+     * Columns
+     *
+     * Field → column that filled it
+     */
+    columns: {
+        [key: string]: string;
+    };
+    /**
+     * Ignored
+     *
+     * Columns that were not used
+     */
+    ignored: Array<string>;
+    /**
+     * Machines
+     *
+     * The first rows, as machines
+     */
+    machines: Array<MappedOut>;
+    counts: ImportCountsOut;
+};
+
+/**
+ * JsonFormat
+ *
+ * A list of objects, at a dotted path of the document.
+ */
+export type JsonFormat = {
+    /**
+     * Kind
+     */
+    kind: 'json';
+    /**
+     * Items
+     */
+    items?: string;
+};
+
+/**
  * JsonSource
  *
  * A JSON file with a list of rows.
@@ -1468,6 +1679,62 @@ export type Kubeconfig = {
      * Kind
      */
     kind: 'kubeconfig';
+};
+
+/**
+ * LockOut
+ *
+ * A lock, its ticket, and who waits for it, first come first. `name` is the cluster's or machine's.
+ */
+export type LockOut = {
+    /**
+     * Kind
+     */
+    kind: string;
+    /**
+     * Key
+     */
+    key: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Acquired At
+     */
+    acquired_at: string;
+    /**
+     * Ticket Id
+     */
+    ticket_id: string;
+    /**
+     * Ticket Number
+     */
+    ticket_number: number;
+    /**
+     * Ticket State
+     */
+    ticket_state: string;
+    /**
+     * Ticket Summary
+     */
+    ticket_summary: string;
+    /**
+     * Flow Name
+     */
+    flow_name: string;
+    /**
+     * Cluster Id
+     */
+    cluster_id: string | null;
+    /**
+     * Waiting
+     */
+    waiting: Array<WaiterOut>;
+    /**
+     * Why it cannot be taken away now; null: nothing of the ticket can act
+     */
+    obstacle: Words | null;
 };
 
 /**
@@ -2445,6 +2712,50 @@ export type MatchOut = {
 };
 
 /**
+ * MatrixNodeOut
+ */
+export type MatrixNodeOut = {
+    /**
+     * Node Id
+     */
+    node_id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Address
+     */
+    address: string | null;
+    /**
+     * Excluded At
+     */
+    excluded_at: string | null;
+    /**
+     * Excluded Reason
+     */
+    excluded_reason: string | null;
+    /**
+     * Results
+     */
+    results: Array<CellOut>;
+};
+
+/**
+ * MatrixOut
+ */
+export type MatrixOut = {
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Nodes
+     */
+    nodes: Array<MatrixNodeOut>;
+};
+
+/**
  * Me
  *
  * The caller: what the page needs to decide which buttons to show (the api decides again).
@@ -2760,6 +3071,28 @@ export type PageHistoryOut = {
      * Items
      */
     items: Array<HistoryOut>;
+    /**
+     * Next
+     *
+     * Send it back as ?cursor=… for the next page
+     */
+    next: string | null;
+    /**
+     * Total
+     *
+     * Count of all matches, when it was asked for with ?total=true
+     */
+    total?: number | null;
+};
+
+/**
+ * Page[LockOut]
+ */
+export type PageLockOut = {
+    /**
+     * Items
+     */
+    items: Array<LockOut>;
     /**
      * Next
      *
@@ -3226,6 +3559,40 @@ export type Registry = {
      * Username
      */
     username: string;
+};
+
+/**
+ * ReleaseIn
+ */
+export type ReleaseIn = {
+    /**
+     * Reason
+     */
+    reason: string;
+    /**
+     * Close Ticket
+     *
+     * End the ticket as FAILED if it has not ended; gives back all its locks
+     */
+    close_ticket?: boolean;
+};
+
+/**
+ * ReleasedOut
+ */
+export type ReleasedOut = {
+    /**
+     * Ticket Id
+     */
+    ticket_id: string;
+    /**
+     * Ticket Number
+     */
+    ticket_number: number;
+    /**
+     * Ticket State
+     */
+    ticket_state: string;
 };
 
 /**
@@ -4325,6 +4692,18 @@ export type TokenOut = {
 };
 
 /**
+ * UploadSource
+ *
+ * Nothing to ask: people import files, whose content comes with the request.
+ */
+export type UploadSource = {
+    /**
+     * Kind
+     */
+    kind: 'upload';
+};
+
+/**
  * UserIn
  */
 export type UserIn = {
@@ -4526,6 +4905,24 @@ export type ViewPatch = {
     state?: {
         [key: string]: unknown;
     };
+};
+
+/**
+ * WaiterOut
+ */
+export type WaiterOut = {
+    /**
+     * Ticket Id
+     */
+    ticket_id: string;
+    /**
+     * Ticket Number
+     */
+    ticket_number: number;
+    /**
+     * Requested At
+     */
+    requested_at: string;
 };
 
 /**
@@ -6979,6 +7376,35 @@ export type GetRunResponses = {
 
 export type GetRunResponse = GetRunResponses[keyof GetRunResponses];
 
+export type ImportMachinesData = {
+    body: ImportIn;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cmdb/imports';
+};
+
+export type ImportMachinesErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ImportMachinesError = ImportMachinesErrors[keyof ImportMachinesErrors];
+
+export type ImportMachinesResponses = {
+    /**
+     * Successful Response
+     */
+    200: ImportOut;
+};
+
+export type ImportMachinesResponse = ImportMachinesResponses[keyof ImportMachinesResponses];
+
 export type PreviewMappingData = {
     body: PreviewIn;
     path?: never;
@@ -8147,6 +8573,78 @@ export type RunChecksResponses = {
 
 export type RunChecksResponse = RunChecksResponses[keyof RunChecksResponses];
 
+export type GetMatrixData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tickets/{ticket_id}/matrix';
+};
+
+export type GetMatrixErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type GetMatrixError = GetMatrixErrors[keyof GetMatrixErrors];
+
+export type GetMatrixResponses = {
+    /**
+     * Successful Response
+     */
+    200: MatrixOut;
+};
+
+export type GetMatrixResponse = GetMatrixResponses[keyof GetMatrixResponses];
+
+export type GetTicketNodeData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+        /**
+         * Node Id
+         */
+        node_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tickets/{ticket_id}/nodes/{node_id}';
+};
+
+export type GetTicketNodeErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type GetTicketNodeError = GetTicketNodeErrors[keyof GetTicketNodeErrors];
+
+export type GetTicketNodeResponses = {
+    /**
+     * Successful Response
+     */
+    200: TicketNodeOut;
+};
+
+export type GetTicketNodeResponse = GetTicketNodeResponses[keyof GetTicketNodeResponses];
+
 export type ListLogsData = {
     body?: never;
     path: {
@@ -8249,6 +8747,12 @@ export type StreamTicketData = {
          * Also send log bytes
          */
         logs?: boolean;
+        /**
+         * Nodes
+         *
+         * Also send node results as they begin and end
+         */
+        nodes?: boolean;
     };
     url: '/api/v1/tickets/{ticket_id}/stream';
 };
@@ -8470,3 +8974,103 @@ export type ReceiveCallbackResponses = {
 };
 
 export type ReceiveCallbackResponse = ReceiveCallbackResponses[keyof ReceiveCallbackResponses];
+
+export type ListLocksData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Limit
+         *
+         * Rows per page
+         */
+        limit?: number;
+        /**
+         * Cursor
+         *
+         * `next` of the page before
+         */
+        cursor?: string | null;
+        /**
+         * Sort
+         *
+         * Columns, comma separated; `-` in front sorts downwards
+         */
+        sort?: string | null;
+        /**
+         * Filter
+         *
+         * `column:operator:value`, repeatable; all must match
+         */
+        filter?: Array<string> | null;
+        /**
+         * Total
+         *
+         * Also count all matches
+         */
+        total?: boolean;
+    };
+    url: '/api/v1/locks';
+};
+
+export type ListLocksErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ListLocksError = ListLocksErrors[keyof ListLocksErrors];
+
+export type ListLocksResponses = {
+    /**
+     * Successful Response
+     */
+    200: PageLockOut;
+};
+
+export type ListLocksResponse = ListLocksResponses[keyof ListLocksResponses];
+
+export type ReleaseLockData = {
+    body: ReleaseIn;
+    path: {
+        /**
+         * Kind
+         */
+        kind: string;
+        /**
+         * Key
+         *
+         * As the list gives it
+         */
+        key: string;
+    };
+    query?: never;
+    url: '/api/v1/locks/{kind}/{key}/release';
+};
+
+export type ReleaseLockErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ReleaseLockError = ReleaseLockErrors[keyof ReleaseLockErrors];
+
+export type ReleaseLockResponses = {
+    /**
+     * Successful Response
+     */
+    200: ReleasedOut;
+};
+
+export type ReleaseLockResponse = ReleaseLockResponses[keyof ReleaseLockResponses];
