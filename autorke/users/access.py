@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 from uuid import UUID
@@ -128,10 +128,38 @@ def current_bindings(session: Session, user_id: UUID) -> frozenset[tuple[str, UU
     return frozenset((role, cluster) for role, cluster in rows)
 
 
+@dataclass(frozen=True)
+class Rights:
+    """What several people hold, read in one statement; answers as `may` does, without asking again."""
+
+    bindings: Mapping[UUID, frozenset[tuple[str, UUID | None]]]
+
+    def may(self, user_id: UUID, permission: Permission, cluster_id: UUID | None) -> bool:
+        held = _clusters(self.bindings.get(user_id, frozenset()), permission)
+        return held is None or cluster_id in held
+
+    def may_see(self, user_id: UUID, permission: Permission, cluster_id: UUID | None) -> bool:
+        """Like `scope(..., unowned=True)`: what belongs to no cluster is seen by whoever holds it anywhere."""
+        held = _clusters(self.bindings.get(user_id, frozenset()), permission)
+        return held is None or cluster_id in held or (cluster_id is None and bool(held))
+
+
+def rights_of(session: Session, user_ids: Collection[UUID]) -> Rights:
+    """Of these people, as it is now; disabled ones hold nothing."""
+    rows = session.execute(
+        select(RoleBinding.user_id, RoleBinding.role, RoleBinding.cluster_id)
+        .join(User, User.id == RoleBinding.user_id)
+        .where(User.id.in_(user_ids), ~User.disabled)
+    )
+    found: dict[UUID, set[tuple[str, UUID | None]]] = {}
+    for user_id, role, cluster_id in rows:
+        found.setdefault(user_id, set()).add((role, cluster_id))
+    return Rights({user_id: frozenset(bindings) for user_id, bindings in found.items()})
+
+
 def may(session: Session, user_id: UUID, permission: Permission, cluster_id: UUID | None) -> bool:
     """Asked anew at claim time (engine.md §3.9): a role taken away or a disabled user no longer counts."""
-    held = _clusters(current_bindings(session, user_id), permission)
-    return held is None or cluster_id in held
+    return rights_of(session, (user_id,)).may(user_id, permission, cluster_id)
 
 
 def has_role(session: Session, user_id: UUID, role: Role, cluster_id: UUID | None) -> bool:

@@ -6,6 +6,7 @@ The caller (a route) has checked the permission; who may approve is checked here
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -165,7 +166,7 @@ def decide(session: Session, ticket_id: UUID, gate_ids: Mapping[UUID, str], user
     """
     ticket = open_ticket(session, ticket_id)
     for gate_id, subject_hash in gate_ids.items():
-        one = Decision(said.approve, subject_hash, said.comment, said.authn, said.acting_for)
+        one = replace(said, subject_hash=subject_hash)
         state = gates.decide(session, ticket, gate_id, user_id, one)
         if state is GateState.REJECTED:
             _rejected(session, ticket, gate_id, said.comment)

@@ -8,23 +8,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from autorke.core.canonical import sha256_hex
 from autorke.core.db import db_now
 from autorke.core.errors import NotFound
+from autorke.workflow import signing
 from autorke.workflow.definition import Effect, Policy
-from autorke.workflow.errors import (
-    AlreadyDecided,
-    CommentNeeded,
-    GateNotOpen,
-    NotEligible,
-    RequesterMayNotApprove,
-    StalePlan,
-)
+from autorke.workflow.errors import CommentNeeded, GateNotOpen, StalePlan
 from autorke.workflow.journal import By, record
-from autorke.workflow.models import Approval, Delegation, Gate, NodeResult, PlanRow, StepRow, Ticket
+from autorke.workflow.models import Approval, Gate, NodeResult, PlanRow, StepRow, Ticket
+from autorke.workflow.signing import Signer, Subject
 from autorke.workflow.states import GatePhase, GateState
 
 Holds = Callable[[Session, UUID, str, UUID | None], bool]
@@ -44,13 +39,18 @@ def holds(session: Session, user_id: UUID, permission: str, scope_id: UUID | Non
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person says: the hash he saw, his words, how he was authenticated, and whom he stands in for."""
+    """What a person says: the hash he saw, his words, how he was authenticated, and whom he stands in for.
+
+    Without `acting_for` he signs in his own right, or for whom lets him where he has none.
+    """
 
     approve: bool
     subject_hash: str
     comment: str = ""
     authn: dict[str, Any] | None = None
     acting_for: UUID | None = None
+    within: frozenset[str] | None = None
+    """What the credential that was shown may be used for; None = all its owner may."""
 
 
 def gates_of(policy: Policy, effects: Sequence[Effect], index: int) -> tuple[bool, bool]:
@@ -131,22 +131,19 @@ def _about(step: StepRow, gate: Gate, **more: Any) -> dict[str, Any]:
     }
 
 
+def signer(session: Session, user_id: UUID, within: frozenset[str] | None = None) -> Signer:
+    """A person as the rule of `signing` wants to know him; what he holds is asked at the moment it matters."""
+
+    def holding(user: UUID, permission: str, scope_id: UUID | None) -> bool:
+        return holds(session, user, permission, scope_id)
+
+    return Signer(user_id, holding, signing.stand_ins(session, to_ids=(user_id,)).get(user_id, ()), within)
+
+
 def eligible(session: Session, ticket: Ticket, gate: Gate, approver_id: UUID, acting_for: UUID | None) -> bool:
-    """May this person decide at this moment? Neither he nor whom he acts for may be the requester."""
-    if ticket.requester_id in (approver_id, acting_for):
-        return False
-    if acting_for is None:
-        return holds(session, approver_id, gate.permission, ticket.scope_id)
-    now = db_now(session)
-    query = select(Delegation.id).where(
-        Delegation.from_id == acting_for,
-        Delegation.to_id == approver_id,
-        Delegation.valid_from <= now,
-        Delegation.valid_to > now,
-        or_(Delegation.scope_id.is_(None), Delegation.scope_id == ticket.scope_id),
-    )
-    delegated = session.execute(query.limit(1)).first() is not None
-    return delegated and holds(session, acting_for, gate.permission, ticket.scope_id)
+    """Does what this person signed count at this moment?"""
+    subject = Subject(ticket.requester_id, ticket.scope_id, gate.permission)
+    return signing.entitled(signer(session, approver_id), subject, acting_for or approver_id)
 
 
 def quorum_met(session: Session, ticket: Ticket, gate: Gate) -> bool:
@@ -187,13 +184,13 @@ def find_gate(session: Session, ticket: Ticket, gate_id: UUID) -> tuple[StepRow,
 def decide(session: Session, ticket: Ticket, gate_id: UUID, approver_id: UUID, said: Decision) -> GateState:
     """Record one person's decision on an open gate and return the gate's new state. The ticket is locked."""
     step, gate = find_gate(session, ticket, gate_id)
-    _refuse_if_not_decidable(session, ticket, gate, approver_id, said)
+    acting_for = _acting_for(session, ticket, gate, approver_id, said)
     verdict = "APPROVE" if said.approve else "REJECT"
     session.add(
         Approval(
             gate_id=gate.id,
             approver_id=approver_id,
-            acting_for_id=said.acting_for,
+            acting_for_id=acting_for,
             decision=verdict,
             subject_hash=said.subject_hash,
             comment=said.comment,
@@ -201,7 +198,7 @@ def decide(session: Session, ticket: Ticket, gate_id: UUID, approver_id: UUID, s
         )
     )
     session.flush()
-    more = {"decision": verdict, "comment": said.comment, "acting_for": str(said.acting_for or "") or None}
+    more = {"decision": verdict, "comment": said.comment, "acting_for": str(acting_for or "") or None}
     record(session, ticket, "gate.decided", By("user", str(approver_id)), _about(step, gate, **more))
     if not said.approve:
         gate.state = GateState.REJECTED.value
@@ -213,23 +210,25 @@ def decide(session: Session, ticket: Ticket, gate_id: UUID, approver_id: UUID, s
     return GateState(gate.state)
 
 
-def _refuse_if_not_decidable(session: Session, ticket: Ticket, gate: Gate, approver_id: UUID, said: Decision) -> None:
-    if gate.state != GateState.OPEN or (gate.expires_at and gate.expires_at <= db_now(session)):
-        raise GateNotOpen(state=gate.state if gate.state != GateState.OPEN else GateState.EXPIRED.value)
+def _acting_for(session: Session, ticket: Ticket, gate: Gate, approver_id: UUID, said: Decision) -> UUID | None:
+    """In whose name he signs, None = his own. Raises what the rule refuses, and a decision on what is no longer so."""
+    earlier = session.get(Approval, (gate.id, approver_id))
+    stands = earlier is not None and earlier.revoked_at is None
+    decided = {approver_id: earlier.decision} if earlier is not None and stands else {}
+    subject = signing.subject_of(ticket, gate, now=db_now(session), decided=decided)
+    answer = signing.may_sign(signer(session, approver_id, said.within), subject, said.acting_for)
+    if isinstance(answer.refusal, GateNotOpen):
+        raise answer.refusal
     if said.subject_hash != gate.subject_hash:
         raise StalePlan(field="subject_hash", seen=said.subject_hash[:12], current=gate.subject_hash[:12])
-    if ticket.requester_id in (approver_id, said.acting_for):
-        raise RequesterMayNotApprove()
-    if not eligible(session, ticket, gate, approver_id, said.acting_for):
-        raise NotEligible(permission=gate.permission)
+    if answer.refusal is not None:
+        raise answer.refusal
     if not said.approve and not said.comment.strip():
         raise CommentNeeded(field="comment")
-    earlier = session.get(Approval, (gate.id, approver_id))
-    if earlier is not None and earlier.revoked_at is None:
-        raise AlreadyDecided(decision=earlier.decision)
-    if earlier is not None:
+    if earlier is not None:  # taken back before; what was said then is in the events
         session.delete(earlier)
         session.flush()
+    return answer.acting_for
 
 
 def revoke(session: Session, ticket: Ticket, gate_id: UUID, approver_id: UUID) -> None:
