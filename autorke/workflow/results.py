@@ -10,6 +10,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from autorke.core import events
+from autorke.core.db import after_commit
 from autorke.workflow.attempts import Claim
 from autorke.workflow.definition import Outcome, Unit
 from autorke.workflow.errors import Fenced
@@ -90,6 +92,7 @@ def start(session: Session, held: Claim, node_id: str, batch_no: int) -> bool:
         .returning(NodeResult.node_id)
     )
     if made.one_or_none() is not None:
+        _tell(session, held)
         return True
     row = session.get(NodeResult, (held.attempt_id, node_id))
     return row is not None and row.state == NodeState.RUNNING
@@ -101,6 +104,11 @@ def _hold(session: Session, held: Claim) -> None:
     )
     if session.execute(query.with_for_update(read=True)).one_or_none() is None:
         raise Fenced()
+
+
+def _tell(session: Session, held: Claim) -> None:
+    """Wake who looks at the ticket: a node result is no event, it is read from its row."""
+    after_commit(session, lambda: events.publish(f"ticket:{held.ticket_id}", "nodes"))
 
 
 def finish(session: Session, held: Claim, outcomes: Mapping[str, Outcome]) -> None:
@@ -119,6 +127,7 @@ def finish(session: Session, held: Claim, outcomes: Mapping[str, Outcome]) -> No
                 ended_at=func.clock_timestamp(),
             )
         )
+    _tell(session, held)
 
 
 def leave_out(session: Session, held: Claim, node_ids: Sequence[str], state: NodeState, why: str) -> None:

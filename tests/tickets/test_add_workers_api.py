@@ -174,7 +174,7 @@ def test_a_flat_network_cluster_is_refused_with_a_reason(scene: Scene) -> None:
 def test_somebody_of_another_cluster_sees_nothing(scene: Scene) -> None:
     ticket = scene.submit(scene.request("f1")).json()
     other = scene.api.caller("approver", cluster_id=scene.api.cluster("south"))
-    for path in ("", "/nodes", "/events", "/logs", "/plans/join", "/stream"):
+    for path in ("", "/nodes", "/matrix", "/nodes/x", "/events", "/logs", "/plans/join", "/stream"):
         assert other.get(f"{V1}/tickets/{ticket['id']}{path}").status_code == 404, path
     assert other.get(f"{V1}/tickets").json()["items"] == []
     assert other.post(f"{V1}/tickets/{ticket['id']}/cancel", json={"reason": "x"}).status_code in (403, 404)

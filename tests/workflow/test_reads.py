@@ -45,7 +45,7 @@ def test_no_get_route_changes_a_row(desk: Desk, world: World, api: Api) -> None:
     ticket = stuck_ticket(desk, world)
     with transaction() as session:
         stream = session.execute(select(LogStream.id).limit(1)).scalar_one()
-    known = {"ticket_id": str(ticket), "step": "change", "stream_id": str(stream)}
+    known = {"ticket_id": str(ticket), "step": "change", "stream_id": str(stream), "node_id": "a"}
     client = api.caller("admin")
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     wanted = [
