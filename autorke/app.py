@@ -18,11 +18,12 @@ from autorke.credentials import routes as credentials_routes
 from autorke.flows.wiring import wire
 from autorke.machines import routes as machines_routes
 from autorke.machines import set_routes as machine_set_routes
+from autorke.overview import cluster_routes as cluster_overview_routes
 from autorke.overview import lock_routes
 from autorke.overview import machine_routes as machine_story_routes
 from autorke.tickets import admin_routes as ticket_admin_routes
+from autorke.tickets import log_routes, matrix_routes, stream_routes, wizard_routes
 from autorke.tickets import routes as tickets_routes
-from autorke.tickets import stream_routes, wizard_routes
 from autorke.users import admin_routes, oidc_routes
 from autorke.users import routes as users_routes
 from autorke.views import routes as views_routes
@@ -45,9 +46,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     views_routes.router,
     cmdb_routes.router,
     clusters_routes.router,
+    cluster_overview_routes.router,
     configs_routes.router,
     tickets_routes.router,
     wizard_routes.router,
+    matrix_routes.router,
+    log_routes.router,
     stream_routes.router,
     ticket_admin_routes.router,
     lock_routes.router,
