@@ -71,6 +71,7 @@ def record(session: Session, ticket: Ticket, kind: str, by: By, body: dict[str, 
     ticket.next_seq += 1
     ticket.last_hash = entry.hash
     ticket.row_version += 1
+    ticket.updated_at = at
     after_commit(session, lambda: events.publish(f"ticket:{ticket.id}", str(entry.seq)))
     return entry
 

@@ -31,7 +31,7 @@ NOW = func.clock_timestamp()
 
 
 class Ticket(Base):
-    """One change. `flow_snapshot`, `params` and its nodes never change after submit."""
+    """One change. `flow_snapshot`, `params` and its nodes never change after submit; `updated_at` is its last event."""
 
     __tablename__ = "ticket"
     __table_args__ = (
@@ -60,6 +60,7 @@ class Ticket(Base):
     cancel_requested_at: Mapped[datetime | None]
     pause_requested_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    updated_at: Mapped[datetime] = mapped_column(server_default=NOW)
     ended_at: Mapped[datetime | None]
 
 
@@ -127,6 +128,7 @@ class Gate(Base):
     __table_args__ = (
         ForeignKeyConstraint(["plan_id", "plan_hash"], ["plan.id", "plan.plan_hash"]),
         Index("uq_gate_live", "step_id", "phase", unique=True, postgresql_where=text("state in ('OPEN','APPROVED')")),
+        Index("ix_gate_open", "opened_at", postgresql_where=text("state = 'OPEN'")),
         CheckConstraint("quorum >= 1", name="quorum"),
     )
 
@@ -148,7 +150,7 @@ class Approval(Base):
     __tablename__ = "approval"
 
     gate_id: Mapped[UUID] = mapped_column(ForeignKey("gate.id"), primary_key=True)
-    approver_id: Mapped[UUID] = mapped_column(primary_key=True)
+    approver_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
     acting_for_id: Mapped[UUID | None]
     decision: Mapped[str]
     subject_hash: Mapped[str]
