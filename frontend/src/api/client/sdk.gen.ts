@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BindRoleData, BindRoleErrors, BindRoleResponses, CancelData, CancelErrors, CancelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CheckEligibilityData, CheckEligibilityErrors, CheckEligibilityResponses, CloseData, CloseErrors, CloseResponses, CompareRevisionsData, CompareRevisionsErrors, CompareRevisionsResponses, CreateCredentialData, CreateCredentialErrors, CreateCredentialResponses, CreateDelegationData, CreateDelegationErrors, CreateDelegationResponses, CreateMachineData, CreateMachineErrors, CreateMachineResponses, CreateSourceData, CreateSourceErrors, CreateSourceResponses, CreateTicketData, CreateTicketErrors, CreateTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DecideData, DecideErrors, DecideResponses, DeleteCredentialData, DeleteCredentialErrors, DeleteCredentialResponses, DeleteDelegationData, DeleteDelegationErrors, DeleteDelegationResponses, DeleteTokenData, DeleteTokenErrors, DeleteTokenResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DescribeCredentialData, DescribeCredentialErrors, DescribeCredentialResponses, DownloadRevisionData, DownloadRevisionErrors, DownloadRevisionResponses, ExcludeData, ExcludeErrors, ExcludeResponses, ExportMachinesData, ExportMachinesErrors, ExportMachinesResponses, FindMachinesData, FindMachinesErrors, FindMachinesResponses, FinishSsoData, FinishSsoErrors, ForgetClusterData, ForgetClusterErrors, ForgetClusterResponses, GetClusterData, GetClusterErrors, GetClusterResponses, GetCredentialData, GetCredentialErrors, GetCredentialResponses, GetEngineData, GetEngineErrors, GetEngineResponses, GetFreshnessData, GetFreshnessErrors, GetFreshnessResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMachineData, GetMachineErrors, GetMachineResponses, GetMatrixData, GetMatrixErrors, GetMatrixResponses, GetMeData, GetMeErrors, GetMeResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRunData, GetRunErrors, GetRunResponses, GetSourceData, GetSourceErrors, GetSourceResponses, GetTicketData, GetTicketErrors, GetTicketNodeData, GetTicketNodeErrors, GetTicketNodeResponses, GetTicketResponses, GetUserData, GetUserErrors, GetUserResponses, ImportClusterData, ImportClusterErrors, ImportClusterResponses, ImportMachinesData, ImportMachinesErrors, ImportMachinesResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListClustersData, ListClustersErrors, ListClustersResponses, ListCredentialsData, ListCredentialsErrors, ListCredentialsResponses, ListDelegationsData, ListDelegationsErrors, ListDelegationsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFlowsData, ListFlowsErrors, ListFlowsResponses, ListLocksData, ListLocksErrors, ListLocksResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListMachineHistoryData, ListMachineHistoryErrors, ListMachineHistoryResponses, ListMachinesData, ListMachinesErrors, ListMachinesResponses, ListMachineTicketsData, ListMachineTicketsErrors, ListMachineTicketsResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListPlansData, ListPlansErrors, ListPlansResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListSourcesData, ListSourcesErrors, ListSourcesResponses, ListTicketNodesData, ListTicketNodesErrors, ListTicketNodesResponses, ListTicketsData, ListTicketsErrors, ListTicketsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListViewsData, ListViewsErrors, ListViewsResponses, LogInData, LogInErrors, LoginMethodsData, LoginMethodsErrors, LoginMethodsResponses, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, PauseData, PauseErrors, PauseResponses, PinHostKeyData, PinHostKeyErrors, PinHostKeyResponses, PreviewMappingData, PreviewMappingErrors, PreviewMappingResponses, PreviewTicketData, PreviewTicketErrors, PreviewTicketResponses, ReadLogData, ReadLogErrors, ReadLogResponses, ReceiveCallbackData, ReceiveCallbackErrors, ReceiveCallbackResponses, ReleaseLockData, ReleaseLockErrors, ReleaseLockResponses, ReplaceSecretData, ReplaceSecretErrors, ReplaceSecretResponses, RequestSyncData, RequestSyncErrors, RequestSyncResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, ResolveData, ResolveErrors, ResolveResponses, ResumeData, ResumeErrors, ResumeResponses, RetryData, RetryErrors, RetryResponses, RevokeApprovalData, RevokeApprovalErrors, RevokeApprovalResponses, RunChecksData, RunChecksErrors, RunChecksResponse, RunChecksResponses, ScanHostKeyData, ScanHostKeyErrors, ScanHostKeyResponses, SelectManyData, SelectManyErrors, SelectManyResponses, SetEngineData, SetEngineErrors, SetEngineResponses, SetStateData, SetStateErrors, SetStateResponses, StartSsoData, StartSsoErrors, StreamTicketData, StreamTicketErrors, StreamTicketResponse, StreamTicketResponses, SummariseMachinesData, SummariseMachinesErrors, SummariseMachinesResponses, UnbindRoleData, UnbindRoleErrors, UnbindRoleResponses, UpdateClusterData, UpdateClusterErrors, UpdateClusterResponses, UpdateMachineData, UpdateMachineErrors, UpdateMachineResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateSourceData, UpdateSourceErrors, UpdateSourceResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UpdateViewData, UpdateViewErrors, UpdateViewResponses, VerifyClusterData, VerifyClusterErrors, VerifyClusterResponses } from './types.gen';
+import type { BindRoleData, BindRoleErrors, BindRoleResponses, CancelData, CancelErrors, CancelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CheckEligibilityData, CheckEligibilityErrors, CheckEligibilityResponses, CloseData, CloseErrors, CloseResponses, CompareRevisionsData, CompareRevisionsErrors, CompareRevisionsResponses, CreateCredentialData, CreateCredentialErrors, CreateCredentialResponses, CreateDelegationData, CreateDelegationErrors, CreateDelegationResponses, CreateMachineData, CreateMachineErrors, CreateMachineResponses, CreateSourceData, CreateSourceErrors, CreateSourceResponses, CreateTicketData, CreateTicketErrors, CreateTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DecideData, DecideErrors, DecideResponses, DeleteCredentialData, DeleteCredentialErrors, DeleteCredentialResponses, DeleteDelegationData, DeleteDelegationErrors, DeleteDelegationResponses, DeleteTokenData, DeleteTokenErrors, DeleteTokenResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DescribeCredentialData, DescribeCredentialErrors, DescribeCredentialResponses, DownloadLogData, DownloadLogErrors, DownloadLogResponses, DownloadLogsData, DownloadLogsErrors, DownloadLogsResponses, DownloadRevisionData, DownloadRevisionErrors, DownloadRevisionResponses, ExcludeData, ExcludeErrors, ExcludeResponses, ExportMachinesData, ExportMachinesErrors, ExportMachinesResponses, FindFirstErrorData, FindFirstErrorErrors, FindFirstErrorResponses, FindMachinesData, FindMachinesErrors, FindMachinesResponses, FinishSsoData, FinishSsoErrors, ForgetClusterData, ForgetClusterErrors, ForgetClusterResponses, GetClusterData, GetClusterErrors, GetClusterOverviewData, GetClusterOverviewErrors, GetClusterOverviewResponses, GetClusterResponses, GetClusterTopologyData, GetClusterTopologyErrors, GetClusterTopologyResponses, GetCredentialData, GetCredentialErrors, GetCredentialResponses, GetEngineData, GetEngineErrors, GetEngineResponses, GetFreshnessData, GetFreshnessErrors, GetFreshnessResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMachineData, GetMachineErrors, GetMachineResponses, GetMatrixData, GetMatrixErrors, GetMatrixResponses, GetMeData, GetMeErrors, GetMeResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRunData, GetRunErrors, GetRunResponses, GetSourceData, GetSourceErrors, GetSourceResponses, GetTicketData, GetTicketErrors, GetTicketNodeData, GetTicketNodeErrors, GetTicketNodeResponses, GetTicketResponses, GetUserData, GetUserErrors, GetUserResponses, ImportClusterData, ImportClusterErrors, ImportClusterResponses, ImportMachinesData, ImportMachinesErrors, ImportMachinesResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListClustersData, ListClustersErrors, ListClustersResponses, ListCredentialsData, ListCredentialsErrors, ListCredentialsResponses, ListDelegationsData, ListDelegationsErrors, ListDelegationsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFlowsData, ListFlowsErrors, ListFlowsResponses, ListLocksData, ListLocksErrors, ListLocksResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListMachineHistoryData, ListMachineHistoryErrors, ListMachineHistoryResponses, ListMachinesData, ListMachinesErrors, ListMachinesResponses, ListMachineTicketsData, ListMachineTicketsErrors, ListMachineTicketsResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListPlansData, ListPlansErrors, ListPlansResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListSourcesData, ListSourcesErrors, ListSourcesResponses, ListTicketNodesData, ListTicketNodesErrors, ListTicketNodesResponses, ListTicketsData, ListTicketsErrors, ListTicketsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListViewsData, ListViewsErrors, ListViewsResponses, LogInData, LogInErrors, LoginMethodsData, LoginMethodsErrors, LoginMethodsResponses, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, PauseData, PauseErrors, PauseResponses, PinHostKeyData, PinHostKeyErrors, PinHostKeyResponses, PreviewMappingData, PreviewMappingErrors, PreviewMappingResponses, PreviewTicketData, PreviewTicketErrors, PreviewTicketResponses, ReadLogData, ReadLogErrors, ReadLogLinesData, ReadLogLinesErrors, ReadLogLinesResponses, ReadLogResponses, ReadMergedLogData, ReadMergedLogErrors, ReadMergedLogResponses, ReceiveCallbackData, ReceiveCallbackErrors, ReceiveCallbackResponses, ReleaseLockData, ReleaseLockErrors, ReleaseLockResponses, ReplaceSecretData, ReplaceSecretErrors, ReplaceSecretResponses, RequestSyncData, RequestSyncErrors, RequestSyncResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, ResolveData, ResolveErrors, ResolveResponses, ResumeData, ResumeErrors, ResumeResponses, RetryData, RetryErrors, RetryResponses, RevokeApprovalData, RevokeApprovalErrors, RevokeApprovalResponses, RunChecksData, RunChecksErrors, RunChecksResponse, RunChecksResponses, ScanHostKeyData, ScanHostKeyErrors, ScanHostKeyResponses, SearchLogData, SearchLogErrors, SearchLogResponses, SelectManyData, SelectManyErrors, SelectManyResponses, SetEngineData, SetEngineErrors, SetEngineResponses, SetStateData, SetStateErrors, SetStateResponses, StartSsoData, StartSsoErrors, StreamTicketData, StreamTicketErrors, StreamTicketResponse, StreamTicketResponses, SummariseMachinesData, SummariseMachinesErrors, SummariseMachinesResponses, UnbindRoleData, UnbindRoleErrors, UnbindRoleResponses, UpdateClusterData, UpdateClusterErrors, UpdateClusterResponses, UpdateMachineData, UpdateMachineErrors, UpdateMachineResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateSourceData, UpdateSourceErrors, UpdateSourceResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UpdateViewData, UpdateViewErrors, UpdateViewResponses, VerifyClusterData, VerifyClusterErrors, VerifyClusterResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -1128,6 +1128,38 @@ export const verifyCluster = <ThrowOnError extends boolean = true>(options: Opti
 });
 
 /**
+ * Get Cluster Overview
+ *
+ * Nodes by role and health, versions, revisions, locks and open tickets of a cluster.
+ */
+export const getClusterOverview = <ThrowOnError extends boolean = true>(options: Options<GetClusterOverviewData, ThrowOnError>): RequestResult<GetClusterOverviewResponses, GetClusterOverviewErrors, ThrowOnError, 'data'> => (options.client ?? client).get<GetClusterOverviewResponses, GetClusterOverviewErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/clusters/{cluster_id}/overview',
+    ...options
+});
+
+/**
+ * Get Cluster Topology
+ *
+ * Every node of a cluster with its roles and where its machine stands.
+ */
+export const getClusterTopology = <ThrowOnError extends boolean = true>(options: Options<GetClusterTopologyData, ThrowOnError>): RequestResult<GetClusterTopologyResponses, GetClusterTopologyErrors, ThrowOnError, 'data'> => (options.client ?? client).get<GetClusterTopologyResponses, GetClusterTopologyErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/clusters/{cluster_id}/topology',
+    ...options
+});
+
+/**
  * List Revisions
  *
  * Every revision of this file, the newest first.
@@ -1573,6 +1605,38 @@ export const listLogs = <ThrowOnError extends boolean = true>(options: Options<L
 });
 
 /**
+ * Read Merged Log
+ *
+ * About 2,000 lines of all nodes of a step in the order of time, from its beginning (or back from its end).
+ */
+export const readMergedLog = <ThrowOnError extends boolean = true>(options: Options<ReadMergedLogData, ThrowOnError>): RequestResult<ReadMergedLogResponses, ReadMergedLogErrors, ThrowOnError, 'data'> => (options.client ?? client).get<ReadMergedLogResponses, ReadMergedLogErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tickets/{ticket_id}/logs/merged',
+    ...options
+});
+
+/**
+ * Download Logs
+ *
+ * All logs of the ticket as a zip, made while it is sent.
+ */
+export const downloadLogs = <ThrowOnError extends boolean = true>(options: Options<DownloadLogsData, ThrowOnError>): RequestResult<DownloadLogsResponses, DownloadLogsErrors, ThrowOnError, 'data'> => (options.client ?? client).get<DownloadLogsResponses, DownloadLogsErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tickets/{ticket_id}/logs.zip',
+    ...options
+});
+
+/**
  * Read Log
  *
  * Bytes of a log from an offset; `X-Next-Offset` says where to go on, `X-Closed` whether more can come.
@@ -1585,6 +1649,70 @@ export const readLog = <ThrowOnError extends boolean = true>(options: Options<Re
             type: 'apiKey'
         }],
     url: '/api/v1/tickets/{ticket_id}/logs/{stream_id}',
+    ...options
+});
+
+/**
+ * Read Log Lines
+ *
+ * Whole lines by their number. A line that is still being written is not among them.
+ */
+export const readLogLines = <ThrowOnError extends boolean = true>(options: Options<ReadLogLinesData, ThrowOnError>): RequestResult<ReadLogLinesResponses, ReadLogLinesErrors, ThrowOnError, 'data'> => (options.client ?? client).get<ReadLogLinesResponses, ReadLogLinesErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tickets/{ticket_id}/logs/{stream_id}/lines',
+    ...options
+});
+
+/**
+ * Search Log
+ *
+ * Numbers of lines that hold a text. One call reads 160 MB, for two seconds at most: `next_line` goes on.
+ */
+export const searchLog = <ThrowOnError extends boolean = true>(options: Options<SearchLogData, ThrowOnError>): RequestResult<SearchLogResponses, SearchLogErrors, ThrowOnError, 'data'> => (options.client ?? client).get<SearchLogResponses, SearchLogErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tickets/{ticket_id}/logs/{stream_id}/search',
+    ...options
+});
+
+/**
+ * Find First Error
+ *
+ * The number of the first line of level error; null when there is none so far.
+ */
+export const findFirstError = <ThrowOnError extends boolean = true>(options: Options<FindFirstErrorData, ThrowOnError>): RequestResult<FindFirstErrorResponses, FindFirstErrorErrors, ThrowOnError, 'data'> => (options.client ?? client).get<FindFirstErrorResponses, FindFirstErrorErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tickets/{ticket_id}/logs/{stream_id}/first-error',
+    ...options
+});
+
+/**
+ * Download Log
+ *
+ * One log as a file: all that is stored at this moment.
+ */
+export const downloadLog = <ThrowOnError extends boolean = true>(options: Options<DownloadLogData, ThrowOnError>): RequestResult<DownloadLogResponses, DownloadLogErrors, ThrowOnError, 'data'> => (options.client ?? client).get<DownloadLogResponses, DownloadLogErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tickets/{ticket_id}/logs/{stream_id}/file',
     ...options
 });
 

@@ -470,6 +470,84 @@ export type ClusterOut = {
 };
 
 /**
+ * ClusterOverviewOut
+ *
+ * `health` is null until somebody has looked at the live cluster; it then counts nodes by what was seen.
+ */
+export type ClusterOverviewOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * State
+     */
+    state: string;
+    /**
+     * Kubernetes Version
+     */
+    kubernetes_version: string;
+    /**
+     * Network Plugin
+     */
+    network_plugin: string;
+    /**
+     * Flat Network
+     */
+    flat_network: boolean;
+    /**
+     * Private Registry
+     */
+    private_registry: boolean;
+    /**
+     * Verified At
+     */
+    verified_at: string | null;
+    /**
+     * Drift Count
+     */
+    drift_count: number;
+    /**
+     * Nodes
+     */
+    nodes: number;
+    /**
+     * Roles
+     *
+     * A node counts once for each of its roles
+     */
+    roles: {
+        [key: string]: number;
+    };
+    /**
+     * Health
+     */
+    health: {
+        [key: string]: number;
+    } | null;
+    config: RevisionBrief | null;
+    rkestate: RevisionBrief | null;
+    /**
+     * Locks
+     */
+    locks: Array<LockOut>;
+    /**
+     * Open Tickets
+     *
+     * The newest 50
+     */
+    open_tickets: Array<TicketBrief>;
+    /**
+     * Open Tickets Total
+     */
+    open_tickets_total: number;
+};
+
+/**
  * ClusterPatch
  *
  * Only the fields that are sent change.
@@ -1106,6 +1184,24 @@ export type FindIn = {
 };
 
 /**
+ * FirstErrorOut
+ */
+export type FirstErrorOut = {
+    /**
+     * Line
+     */
+    line: number | null;
+    /**
+     * Total
+     */
+    total: number;
+    /**
+     * Closed
+     */
+    closed: boolean;
+};
+
+/**
  * FlowOut
  */
 export type FlowOut = {
@@ -1140,30 +1236,6 @@ export type ForgetIn = {
      * Reason
      */
     reason: string;
-};
-
-/**
- * FoundOut
- *
- * `ambiguous` keys match several machines, `repeated` ones were pasted more than once.
- */
-export type FoundOut = {
-    /**
-     * Matches
-     */
-    matches: Array<MatchOut>;
-    /**
-     * Missing
-     */
-    missing: Array<string>;
-    /**
-     * Ambiguous
-     */
-    ambiguous: Array<string>;
-    /**
-     * Repeated
-     */
-    repeated: Array<string>;
 };
 
 /**
@@ -1682,6 +1754,58 @@ export type Kubeconfig = {
 };
 
 /**
+ * LineOut
+ *
+ * One line: number, time, level, text. `cut`: only the beginning of a line that is too long to show.
+ */
+export type LineOut = {
+    /**
+     * N
+     */
+    n: number;
+    /**
+     * At
+     */
+    at: string | null;
+    /**
+     * Level
+     */
+    level: 'error' | 'warning' | 'info';
+    /**
+     * Text
+     */
+    text: string;
+    /**
+     * Cut
+     */
+    cut: boolean;
+};
+
+/**
+ * LinesOut
+ *
+ * Lines from `from_line` on. `total` lines are there now, `closed` says that no more will come.
+ */
+export type LinesOut = {
+    /**
+     * From Line
+     */
+    from_line: number;
+    /**
+     * Lines
+     */
+    lines: Array<LineOut>;
+    /**
+     * Total
+     */
+    total: number;
+    /**
+     * Closed
+     */
+    closed: boolean;
+};
+
+/**
  * LockOut
  *
  * A lock, its ticket, and who waits for it, first come first. `name` is the cluster's or machine's.
@@ -1749,6 +1873,8 @@ export type LogIn = {
 
 /**
  * LogStreamOut
+ *
+ * `lines` counts whole lines; `first_error_line` is the number of the first line of level error.
  */
 export type LogStreamOut = {
     /**
@@ -1775,6 +1901,14 @@ export type LogStreamOut = {
      * Bytes
      */
     bytes: number;
+    /**
+     * Lines
+     */
+    lines: number;
+    /**
+     * First Error Line
+     */
+    first_error_line: number | null;
     /**
      * Sha256
      */
@@ -2810,6 +2944,31 @@ export type MeIn = {
 };
 
 /**
+ * MergedOut
+ *
+ * Lines of all nodes of a step in the order of time. `next` goes on behind them (also later, when there are more),
+ * `previous` before them; `more` says whether there is more already in the direction of reading.
+ */
+export type MergedOut = {
+    /**
+     * Lines
+     */
+    lines: Array<SaidOut>;
+    /**
+     * Next
+     */
+    next: string | null;
+    /**
+     * Previous
+     */
+    previous: string | null;
+    /**
+     * More
+     */
+    more: boolean;
+};
+
+/**
  * NextLink
  *
  * Each answer carries the URL of the next page; it must stay on the same origin.
@@ -3668,6 +3827,34 @@ export type RetryIn = {
 };
 
 /**
+ * RevisionBrief
+ *
+ * The newest revision of a file.
+ */
+export type RevisionBrief = {
+    /**
+     * Number
+     */
+    number: number;
+    /**
+     * Reason
+     */
+    reason: string;
+    /**
+     * Ticket Id
+     */
+    ticket_id: string | null;
+    /**
+     * Created By
+     */
+    created_by: string;
+    /**
+     * Created At
+     */
+    created_at: string;
+};
+
+/**
  * RevisionKind
  *
  * `config` = cluster.yml, `state` = cluster.rkestate.
@@ -3868,6 +4055,44 @@ export type RunOut = {
     error: {
         [key: string]: unknown;
     } | null;
+};
+
+/**
+ * SaidOut
+ */
+export type SaidOut = {
+    /**
+     * N
+     */
+    n: number;
+    /**
+     * At
+     */
+    at: string | null;
+    /**
+     * Level
+     */
+    level: 'error' | 'warning' | 'info';
+    /**
+     * Text
+     */
+    text: string;
+    /**
+     * Cut
+     */
+    cut: boolean;
+    /**
+     * Stream Id
+     */
+    stream_id: string;
+    /**
+     * Node Id
+     */
+    node_id: string | null;
+    /**
+     * Attempt N
+     */
+    attempt_n: number;
 };
 
 /**
@@ -4394,6 +4619,53 @@ export type TargetOut = {
 };
 
 /**
+ * TicketBrief
+ *
+ * A ticket in a list beside something else.
+ */
+export type TicketBrief = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Number
+     */
+    number: number;
+    /**
+     * Flow Name
+     */
+    flow_name: string;
+    flow_title: Words;
+    /**
+     * Summary
+     */
+    summary: string;
+    /**
+     * State
+     */
+    state: string;
+    /**
+     * Attention
+     */
+    attention: string | null;
+    /**
+     * Requester Id
+     */
+    requester_id: string;
+    /**
+     * Requester Name
+     *
+     * null: the account is gone
+     */
+    requester_name: string | null;
+    /**
+     * Created At
+     */
+    created_at: string;
+};
+
+/**
  * TicketDetail
  */
 export type TicketDetail = {
@@ -4692,6 +4964,82 @@ export type TokenOut = {
 };
 
 /**
+ * TopologyNodeOut
+ *
+ * A node and where its machine stands; place and state are empty while no machine is known behind it.
+ */
+export type TopologyNodeOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Address
+     */
+    address: string;
+    /**
+     * Roles
+     */
+    roles: Array<string>;
+    /**
+     * Machine Id
+     */
+    machine_id: string | null;
+    /**
+     * Region
+     */
+    region: string;
+    /**
+     * Datacenter
+     */
+    datacenter: string;
+    /**
+     * Room
+     */
+    room: string;
+    /**
+     * Rack
+     */
+    rack: string;
+    /**
+     * State
+     */
+    state: string;
+    /**
+     * Health
+     */
+    health: 'ready' | 'not_ready' | 'missing' | 'unseen' | null;
+    /**
+     * Ticket Id
+     */
+    ticket_id: string | null;
+    /**
+     * Ticket Number
+     */
+    ticket_number: number | null;
+};
+
+/**
+ * TopologyOut
+ *
+ * At most 5,000 nodes; `total` says how many there are.
+ */
+export type TopologyOut = {
+    /**
+     * Total
+     */
+    total: number;
+    /**
+     * Nodes
+     */
+    nodes: Array<TopologyNodeOut>;
+};
+
+/**
  * UploadSource
  *
  * Nothing to ask: people import files, whose content comes with the request.
@@ -4968,6 +5316,30 @@ export type Words = {
 };
 
 /**
+ * FoundOut
+ *
+ * `ambiguous` keys match several machines, `repeated` ones were pasted more than once.
+ */
+export type AutorkeMachinesSchemasFoundOut = {
+    /**
+     * Matches
+     */
+    matches: Array<MatchOut>;
+    /**
+     * Missing
+     */
+    missing: Array<string>;
+    /**
+     * Ambiguous
+     */
+    ambiguous: Array<string>;
+    /**
+     * Repeated
+     */
+    repeated: Array<string>;
+};
+
+/**
  * ResolutionIn
  */
 export type AutorkeMachinesSchemasResolutionIn = {
@@ -4975,6 +5347,36 @@ export type AutorkeMachinesSchemasResolutionIn = {
      * Accept
      */
     accept: 'cmdb' | 'machine';
+};
+
+/**
+ * FoundOut
+ *
+ * Numbers of matching lines in the order of the search, `total` of them in this answer.
+ *
+ * `next_line` says where to go on with the same search; null: everything up to line `searched` was looked at.
+ */
+export type AutorkeTicketsLogSchemasFoundOut = {
+    /**
+     * Lines
+     */
+    lines: Array<number>;
+    /**
+     * Total
+     */
+    total: number;
+    /**
+     * Next Line
+     */
+    next_line: number | null;
+    /**
+     * Searched
+     */
+    searched: number;
+    /**
+     * Closed
+     */
+    closed: boolean;
 };
 
 /**
@@ -6548,7 +6950,7 @@ export type FindMachinesResponses = {
     /**
      * Successful Response
      */
-    200: FoundOut;
+    200: AutorkeMachinesSchemasFoundOut;
 };
 
 export type FindMachinesResponse = FindMachinesResponses[keyof FindMachinesResponses];
@@ -7724,6 +8126,74 @@ export type VerifyClusterResponses = {
 
 export type VerifyClusterResponse = VerifyClusterResponses[keyof VerifyClusterResponses];
 
+export type GetClusterOverviewData = {
+    body?: never;
+    path: {
+        /**
+         * Cluster Id
+         */
+        cluster_id: string;
+    };
+    query?: never;
+    url: '/api/v1/clusters/{cluster_id}/overview';
+};
+
+export type GetClusterOverviewErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type GetClusterOverviewError = GetClusterOverviewErrors[keyof GetClusterOverviewErrors];
+
+export type GetClusterOverviewResponses = {
+    /**
+     * Successful Response
+     */
+    200: ClusterOverviewOut;
+};
+
+export type GetClusterOverviewResponse = GetClusterOverviewResponses[keyof GetClusterOverviewResponses];
+
+export type GetClusterTopologyData = {
+    body?: never;
+    path: {
+        /**
+         * Cluster Id
+         */
+        cluster_id: string;
+    };
+    query?: never;
+    url: '/api/v1/clusters/{cluster_id}/topology';
+};
+
+export type GetClusterTopologyErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type GetClusterTopologyError = GetClusterTopologyErrors[keyof GetClusterTopologyErrors];
+
+export type GetClusterTopologyResponses = {
+    /**
+     * Successful Response
+     */
+    200: TopologyOut;
+};
+
+export type GetClusterTopologyResponse = GetClusterTopologyResponses[keyof GetClusterTopologyResponses];
+
 export type ListRevisionsData = {
     body?: never;
     path: {
@@ -8681,6 +9151,89 @@ export type ListLogsResponses = {
 
 export type ListLogsResponse = ListLogsResponses[keyof ListLogsResponses];
 
+export type ReadMergedLogData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+    };
+    query: {
+        /**
+         * Step
+         */
+        step: string;
+        /**
+         * Cursor
+         *
+         * `next` or `previous` of a page
+         */
+        cursor?: string | null;
+        /**
+         * Direction
+         */
+        direction?: 'forward' | 'back';
+    };
+    url: '/api/v1/tickets/{ticket_id}/logs/merged';
+};
+
+export type ReadMergedLogErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ReadMergedLogError = ReadMergedLogErrors[keyof ReadMergedLogErrors];
+
+export type ReadMergedLogResponses = {
+    /**
+     * Successful Response
+     */
+    200: MergedOut;
+};
+
+export type ReadMergedLogResponse = ReadMergedLogResponses[keyof ReadMergedLogResponses];
+
+export type DownloadLogsData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tickets/{ticket_id}/logs.zip';
+};
+
+export type DownloadLogsErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type DownloadLogsError = DownloadLogsErrors[keyof DownloadLogsErrors];
+
+export type DownloadLogsResponses = {
+    /**
+     * Successful Response
+     */
+    200: Blob | File;
+};
+
+export type DownloadLogsResponse = DownloadLogsResponses[keyof DownloadLogsResponses];
+
 export type ReadLogData = {
     body?: never;
     path: {
@@ -8725,6 +9278,200 @@ export type ReadLogResponses = {
      */
     200: unknown;
 };
+
+export type ReadLogLinesData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+        /**
+         * Stream Id
+         */
+        stream_id: string;
+    };
+    query?: {
+        /**
+         * From Line
+         */
+        from_line?: number;
+        /**
+         * Count
+         */
+        count?: number;
+    };
+    url: '/api/v1/tickets/{ticket_id}/logs/{stream_id}/lines';
+};
+
+export type ReadLogLinesErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ReadLogLinesError = ReadLogLinesErrors[keyof ReadLogLinesErrors];
+
+export type ReadLogLinesResponses = {
+    /**
+     * Successful Response
+     */
+    200: LinesOut;
+};
+
+export type ReadLogLinesResponse = ReadLogLinesResponses[keyof ReadLogLinesResponses];
+
+export type SearchLogData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+        /**
+         * Stream Id
+         */
+        stream_id: string;
+    };
+    query?: {
+        /**
+         * Q
+         *
+         * Plain text, in any case
+         */
+        q?: string;
+        /**
+         * Level
+         *
+         * Only lines of at least this level
+         */
+        level?: 'error' | 'warning' | 'info';
+        /**
+         * Exact
+         *
+         * Mind the case of letters
+         */
+        exact?: boolean;
+        /**
+         * From Line
+         *
+         * First, or last, line of the log
+         */
+        from_line?: number | null;
+        /**
+         * Limit
+         */
+        limit?: number;
+        /**
+         * Direction
+         */
+        direction?: 'forward' | 'back';
+    };
+    url: '/api/v1/tickets/{ticket_id}/logs/{stream_id}/search';
+};
+
+export type SearchLogErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type SearchLogError = SearchLogErrors[keyof SearchLogErrors];
+
+export type SearchLogResponses = {
+    /**
+     * Successful Response
+     */
+    200: AutorkeTicketsLogSchemasFoundOut;
+};
+
+export type SearchLogResponse = SearchLogResponses[keyof SearchLogResponses];
+
+export type FindFirstErrorData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+        /**
+         * Stream Id
+         */
+        stream_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tickets/{ticket_id}/logs/{stream_id}/first-error';
+};
+
+export type FindFirstErrorErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type FindFirstErrorError = FindFirstErrorErrors[keyof FindFirstErrorErrors];
+
+export type FindFirstErrorResponses = {
+    /**
+     * Successful Response
+     */
+    200: FirstErrorOut;
+};
+
+export type FindFirstErrorResponse = FindFirstErrorResponses[keyof FindFirstErrorResponses];
+
+export type DownloadLogData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+        /**
+         * Stream Id
+         */
+        stream_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tickets/{ticket_id}/logs/{stream_id}/file';
+};
+
+export type DownloadLogErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type DownloadLogError = DownloadLogErrors[keyof DownloadLogErrors];
+
+export type DownloadLogResponses = {
+    /**
+     * Successful Response
+     */
+    200: Blob | File;
+};
+
+export type DownloadLogResponse = DownloadLogResponses[keyof DownloadLogResponses];
 
 export type StreamTicketData = {
     body?: never;
