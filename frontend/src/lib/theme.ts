@@ -59,6 +59,13 @@ const LIGHT: ThemeConfig = {
     colorWarning: "#8a5a00",
     colorError: "#c1121f",
     colorInfo: "#1554ad",
+    // what the algorithm derives from such dark colours is grey
+    colorSuccessBg: "#eefaf1",
+    colorWarningBg: "#fff8e6",
+    colorWarningBorder: "#e3c37a",
+    colorErrorBg: "#fff1f1",
+    colorErrorBorder: "#f0b4b8",
+    colorInfoBg: "#eef4fc",
     colorTextSecondary: "rgba(0,0,0,0.72)",
     colorTextTertiary: "rgba(0,0,0,0.62)",
     colorTextQuaternary: "rgba(0,0,0,0.6)",
