@@ -227,17 +227,6 @@ class EventOut(Out):
     hash: str
 
 
-class LogStreamOut(Out):
-    id: UUID
-    step: str
-    attempt_n: int
-    purpose: str
-    node_id: str | None
-    bytes: int
-    sha256: str | None
-    closed_at: datetime | None
-
-
 class CallbackOut(Out):
     received: bool
     applied: bool

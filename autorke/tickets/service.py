@@ -18,7 +18,7 @@ from autorke.core.errors import NotFound, Text, Unprocessable
 from autorke.tickets.schemas import TicketIn
 from autorke.users.access import Actor, Permission, may, scope
 from autorke.web.translate import words
-from autorke.workflow import callbacks, commands, locks, logstore, results
+from autorke.workflow import callbacks, commands, locks, results
 from autorke.workflow.callbacks import CallbackNotJson
 from autorke.workflow.definition import Flow, find_flow
 from autorke.workflow.errors import UnknownFlow
@@ -30,7 +30,6 @@ from autorke.workflow.models import (
     EngineSwitch,
     Event,
     Gate,
-    LogStream,
     NodeResult,
     PlanRow,
     StepRow,
@@ -210,26 +209,6 @@ def plans(session: Session, ticket: Ticket, key: str) -> list[dict[str, Any]]:
 def events_after(session: Session, ticket_id: UUID, seq: int, limit: int = 500) -> list[Event]:
     query = select(Event).where(Event.ticket_id == ticket_id, Event.seq > seq).order_by(Event.seq).limit(limit)
     return list(session.execute(query).scalars())
-
-
-def log_streams(session: Session, ticket: Ticket) -> list[dict[str, Any]]:
-    return [
-        {
-            **_columns(row),
-            "step": key,
-            "attempt_n": n,
-            "purpose": purpose,
-        }
-        for row, key, n, purpose in logstore.streams_of(session, ticket.id)
-    ]
-
-
-def log_stream(session: Session, ticket: Ticket, stream_id: UUID) -> LogStream:
-    for row, *_ in logstore.streams_of(session, ticket.id):
-        if row.id == stream_id:
-            found: LogStream = row
-            return found
-    raise NotFound(what="log", key=str(stream_id))
 
 
 def still_visible(session: Session, user_id: UUID, ticket: Ticket) -> bool:

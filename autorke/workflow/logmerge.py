@@ -1,0 +1,149 @@
+"""All logs of a step as one, in the order of time: page by page, forwards and backwards.
+
+A batch holds what all nodes of an attempt said within a quarter of a second, and batches follow each other as they were
+stored. So lines are sorted by their time within a batch, and batches are read one behind the other: a page costs what
+it shows, however many nodes there are. A batch of more than MOST_LINES lines is shown in parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
+
+from autorke.core.errors import Text, Unprocessable
+from autorke.workflow import logread
+from autorke.workflow.logread import Line
+from autorke.workflow.models import Attempt, LogChunk, LogStream, StepRow
+
+LINES = 2_000
+MOST_LINES = 10_000
+MOST_CHUNKS = 4_000
+LINE_END = 10
+
+
+class BadPlace(Unprocessable):
+    code = "bad-log-place"
+    text = Text(zh="日志位置无效", en="Not a place in this log")
+    remedy = Text(zh="去掉 cursor，从头开始", en="Drop cursor and begin anew")
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Of a chunk, in the order of the merged log."""
+
+    batch: int
+    stream_id: UUID
+    seq: int
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """Raises BadPlace."""
+        try:
+            batch, stream_id, seq = text.split(".")
+            place = cls(int(batch), UUID(stream_id), int(seq))
+        except ValueError as error:
+            raise BadPlace(field="cursor") from error
+        if not (0 <= place.batch < 2**63 and 0 <= place.seq < 2**63):
+            raise BadPlace(field="cursor")
+        return place
+
+    def __str__(self) -> str:
+        return f"{self.batch}.{self.stream_id}.{self.seq}"
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line, whose it is, and when it was said; a line without a time belongs to the one before it."""
+
+    stream_id: UUID
+    node_id: str | None
+    attempt_n: int
+    line: Line
+    at: str
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Lines between two places; `more`: there are others in the direction of reading."""
+
+    lines: Sequence[Said]
+    first: Place | None
+    last: Place | None
+    more: bool
+
+
+def page(session: Session, step: StepRow, at: Place | None, *, back: bool) -> Merged:
+    """The lines behind a place, or before it; from the beginning, or the end, without one."""
+    picked, more = _pick(session, step, at, back=back)
+    if not picked:
+        return Merged([], at, at, more=False)
+    data = _data(session, step, picked[0], picked[-1])
+    lines: list[Said] = []
+    for _, rows in groupby(data, key=lambda row: row.batch):
+        lines += sorted((said for row in rows for said in _lines(session, row)), key=lambda said: said.at)
+    return Merged(lines, picked[0], picked[-1], more)
+
+
+def _of_step(step: StepRow, *columns: Any) -> Select[Any]:
+    return (
+        select(*columns)
+        .join(LogStream, LogStream.id == LogChunk.stream_id)
+        .join(Attempt, Attempt.id == LogStream.attempt_id)
+        .where(LogChunk.ticket_id == step.ticket_id, Attempt.step_id == step.id)
+    )
+
+
+_PLACE = tuple_(LogChunk.batch, LogChunk.stream_id, LogChunk.seq)
+
+
+def _pick(session: Session, step: StepRow, at: Place | None, *, back: bool) -> tuple[list[Place], bool]:
+    """Chunks for about LINES lines: whole batches, as long as these are not too large. In the order of the log."""
+    query = _of_step(step, LogChunk.batch, LogChunk.stream_id, LogChunk.seq, LogChunk.lines)
+    if at is not None:
+        here = tuple_(at.batch, at.stream_id, at.seq)
+        query = query.where(_PLACE.__lt__(here) if back else _PLACE.__gt__(here))
+    order = [LogChunk.batch, LogChunk.stream_id, LogChunk.seq]
+    query = query.order_by(*(column.desc() for column in order) if back else order).limit(MOST_CHUNKS)
+    rows = session.execute(query).all()
+    taken, lines = 0, 0
+    for row in rows:
+        full = lines >= LINES and row.batch != rows[taken - 1].batch
+        if full or lines >= MOST_LINES:
+            break
+        taken, lines = taken + 1, lines + row.lines
+    places = [Place(row.batch, row.stream_id, row.seq) for row in rows[:taken]]
+    return places[::-1] if back else places, taken < len(rows) or len(rows) == MOST_CHUNKS
+
+
+def _data(session: Session, step: StepRow, first: Place, last: Place) -> Sequence[Row[Any]]:
+    """The chunks between two places, and of each whether it goes on with a line that an earlier one began."""
+    before = aliased(LogChunk)
+    end = select(func.get_byte(before.data, func.octet_length(before.data) - 1) != LINE_END)
+    begun = end.where(before.stream_id == LogChunk.stream_id, before.seq == LogChunk.seq - 1).scalar_subquery()
+    query = _of_step(step, LogChunk, LogStream, Attempt.n, LogChunk.batch, func.coalesce(begun, False).label("begun"))
+    for place, inside in ((first, _PLACE.__ge__), (last, _PLACE.__le__)):
+        query = query.where(inside(tuple_(place.batch, place.stream_id, place.seq)))
+    return session.execute(query.order_by(LogChunk.batch, LogChunk.stream_id, LogChunk.seq)).all()
+
+
+def _lines(session: Session, row: Row[Any]) -> list[Said]:
+    """Lines that end in this chunk; the first one may have begun before it."""
+    chunk, stream = row.LogChunk, row.LogStream
+    *raws, rest = chunk.data.split(b"\n")
+    found = [logread.line_of(chunk.first_line + i, raw) for i, raw in enumerate(raws)]
+    if row.begun and found:
+        found[0] = next(iter(logread.page(session, stream, chunk.first_line, 1)), found[0])
+    ended = stream.closed_at is not None and stream.bytes == chunk.byte_off + len(chunk.data)
+    if rest and ended:
+        found += logread.page(session, stream, chunk.first_line + len(raws), 1)
+        at, said = "", []
+    for line in found:
+        at = line.at or at
+        said.append(Said(stream.id, stream.node_id, row.n, line, at))
+    return said
