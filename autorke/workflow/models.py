@@ -37,6 +37,8 @@ class Ticket(Base):
     __table_args__ = (
         UniqueConstraint("requester_id", "idempotency_key"),
         Index("ix_ticket_state_created_at", "state", "created_at"),
+        Index("ix_ticket_created_at", "created_at"),
+        Index("ix_ticket_ended_at", "ended_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -129,6 +131,7 @@ class Gate(Base):
         ForeignKeyConstraint(["plan_id", "plan_hash"], ["plan.id", "plan.plan_hash"]),
         Index("uq_gate_live", "step_id", "phase", unique=True, postgresql_where=text("state in ('OPEN','APPROVED')")),
         Index("ix_gate_open", "opened_at", postgresql_where=text("state = 'OPEN'")),
+        Index("ix_gate_closed_at", "closed_at"),
         CheckConstraint("quorum >= 1", name="quorum"),
     )
 
@@ -225,6 +228,7 @@ class NodeResult(Base):
             unique=True,
             postgresql_where=text("state in ('RUNNING','SUCCEEDED')"),
         ),
+        Index("ix_node_result_failed", "ended_at", postgresql_where=text("state in ('FAILED','UNREACHABLE')")),
     )
 
     attempt_id: Mapped[UUID] = mapped_column(ForeignKey("step_attempt.id"), primary_key=True)
