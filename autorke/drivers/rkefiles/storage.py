@@ -41,8 +41,13 @@ def read_text(path: Path) -> str:
 
 @contextmanager
 def locked(config: Path) -> Iterator[None]:
-    """Hold the cluster directory's lock. Raises FileLocked at once when another process has it."""
+    """Hold the cluster directory's lock. Raises FileLocked at once when another process has it.
+
+    Where there is no config there is nothing to lock, and no lock file is left behind: FileUnreadable.
+    """
     path = config.with_name(f".{config.name}.lock")
+    if not config.exists():
+        raise FileUnreadable(field=config.name, file=config.name, reason="not there")
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

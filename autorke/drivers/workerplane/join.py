@@ -16,7 +16,7 @@ from autorke.drivers.workerplane.clone import LiveContainer, differences, read_l
 from autorke.drivers.workerplane.errors import ContainerDiffers, NotAFreeMachine, StaleContainer
 from autorke.drivers.workerplane.facts import KUBE_PROXY_HEALTH_PORT, KUBELET_HEALTH_PORT, LOG_DIR
 from autorke.drivers.workerplane.machine import Machine
-from autorke.drivers.workerplane.oneshots import ONE_SHOTS, log_linker
+from autorke.drivers.workerplane.oneshots import log_linker
 from autorke.drivers.workerplane.plan import JoinPlan
 from autorke.drivers.workerplane.probe import WorkerProbe, probe_worker
 from autorke.drivers.workerplane.spec import ContainerSpec
@@ -59,12 +59,14 @@ def join_worker(
     """
     began = time.monotonic()
     machine = Machine(remote.target.name, docker, remote, emit, plan.secrets)
-    present = _accept(machine, plan)
+    probe = probe_worker(machine.docker)
+    present = _accept(machine, plan, probe)
     machine.say("nothing on this machine speaks against joining")
     for image in plan.images:
         if docker.image(image.name) is None:
             machine.pull(image)
-    _clear_one_shots(machine)
+    for left_over in probe.one_shots:  # rke would start a stopped one as it is, with its old command
+        machine.remove(left_over.name)
     deploy_certificates(machine, plan)
     if "kubelet" not in present:  # a kubelet is created after the files are there
         for deployer in plan.file_deployers:
@@ -79,9 +81,8 @@ def join_worker(
     )
 
 
-def _accept(machine: Machine, plan: JoinPlan) -> dict[str, LiveContainer]:
+def _accept(machine: Machine, plan: JoinPlan, probe: WorkerProbe) -> dict[str, LiveContainer]:
     """Refuse the machine, or return the planned containers that it already has, all of them as planned."""
-    probe = probe_worker(machine.docker)
     _refuse_other_use(machine, probe)
     present = {}
     for spec in plan.containers:
@@ -106,13 +107,6 @@ def _refuse_other_use(machine: Machine, probe: WorkerProbe) -> None:
     running = [state.name for state in probe.one_shots if state.running]
     if running:
         raise StaleContainer(field=running[0], node=machine.name, container=", ".join(running))
-
-
-def _clear_one_shots(machine: Machine) -> None:
-    """A stopped one-shot container would be started as it is, with its old command, by rke: take it away unstarted."""
-    for name in ONE_SHOTS:
-        if machine.docker.inspect(name) is not None:
-            machine.remove(name)
 
 
 def _ensure(

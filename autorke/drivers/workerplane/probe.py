@@ -24,8 +24,11 @@ _OTHER_ONE_SHOTS = (
     "rke-cp-port-listener",
     "rke-etcd-port-listener",
     "rke-port-checker",
+    "rke-selinux-checker",
     "rke-log-cleaner",
     "kube-cleaner",
+    "cluster-state-deployer",
+    "cert-fetcher",
 )
 
 

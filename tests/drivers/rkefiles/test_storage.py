@@ -73,6 +73,7 @@ def _try_lock(config: Path, answers: multiprocessing.Queue[str]) -> None:
 
 def test_second_process_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "cluster.yml"
+    config.write_text("nodes: []\n")
     context = multiprocessing.get_context("spawn")
     answers: multiprocessing.Queue[str] = context.Queue()
     with storage.locked(config):
@@ -82,6 +83,12 @@ def test_second_process_is_refused(tmp_path: Path) -> None:
         process.join(60)
     with storage.locked(config):
         pass
+
+
+def test_no_lock_file_appears_where_there_is_no_cluster(tmp_path: Path) -> None:
+    with pytest.raises(FileUnreadable), storage.locked(tmp_path / "cluster.yml"):
+        raise AssertionError("locked nothing")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:

@@ -219,6 +219,15 @@ def test_running_one_shot_container_is_left_alone() -> None:
     refused_without_a_change(join, StaleContainer)
 
 
+@pytest.mark.parametrize("name", ["kube-cleaner", "rke-log-cleaner", "rke-port-checker", "rke-selinux-checker"])
+def test_stopped_container_that_a_later_rke_would_start_is_removed(name: str) -> None:
+    join = Join()
+    join.machine.box[name] = FakeContainer({"Image": "x", "Env": [], "HostConfig": {}})
+    join.run()
+    assert name not in join.machine.box
+    assert f"start {name}" not in join.machine.calls
+
+
 def test_stopped_one_shot_container_is_removed_unstarted() -> None:
     join = Join()
     join.machine.box["cert-deployer"] = FakeContainer({"Image": "x", "Env": ["OLD=1"], "HostConfig": {}})
