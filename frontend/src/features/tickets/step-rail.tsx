@@ -23,6 +23,7 @@ const GATE_ICONS: Record<GateView["state"], ReactNode> = {
   void: <StopOutlined />,
 };
 
+/** Who signed stands in place of the word; the word stays for screen readers. */
 function GateMark({ phase, gate }: { phase: "pre" | "post"; gate: GateView }) {
   const { t } = useTranslation("tickets");
   if (gate.state === "none") return null;
@@ -31,10 +32,8 @@ function GateMark({ phase, gate }: { phase: "pre" | "post"; gate: GateView }) {
     <span className="gate-mark" data-gate={gate.state}>
       <span className="gate-phase">{t(`rail.${phase}`)}</span>
       <span aria-hidden="true">{GATE_ICONS[gate.state]}</span>
-      <span className="gate-word">
-        {t(`rail.gate.${gate.state}`)}
-        {count}
-      </span>
+      <span className={gate.by.length > 0 ? "visually-hidden" : ""}>{t(`rail.gate.${gate.state}`)}</span>
+      {count}
       {gate.by.map((id) => (
         <span key={id} className="gate-person">
           <UserName id={id} />
@@ -69,6 +68,7 @@ function CauseLine({ step }: { step: RailStep }) {
 
 function RailItem({ step, selected, onSelect }: { step: RailStep; selected: boolean; onSelect: (key: string) => void }) {
   const { t, i18n } = useTranslation("tickets");
+  const quiet = step.look === "pending" || step.look === "skipped";
   return (
     <li className="rail-step" data-look={step.look} data-current={step.current || undefined} data-step={step.key}>
       <Tooltip title={pick(step.does, i18n.language)} placement="right" mouseEnterDelay={0.6}>
@@ -77,14 +77,22 @@ function RailItem({ step, selected, onSelect }: { step: RailStep; selected: bool
           <span className="rail-title">
             {step.number} {pick(step.title, i18n.language)}
           </span>
-          <span className="rail-time mono">
-            <Elapsed from={step.startedAt} to={step.endedAt} running={step.look === "running"} />
-          </span>
-          <span className="rail-state">{t(`step.${step.state}`)}</span>
+          {quiet ? (
+            <span className="rail-state">{t(`step.${step.state}`)}</span>
+          ) : (
+            <span className="rail-time mono">
+              <Elapsed from={step.startedAt} to={step.endedAt} running={step.look === "running"} />
+            </span>
+          )}
         </button>
       </Tooltip>
       <div className="rail-body">
-        <Counts step={step} />
+        {!quiet && (
+          <span className="rail-line">
+            <span className="rail-state">{t(`step.${step.state}`)}</span>
+            <Counts step={step} />
+          </span>
+        )}
         <CauseLine step={step} />
         <span className="rail-gates">
           <GateMark phase="pre" gate={step.pre} />

@@ -12,9 +12,9 @@ import "./tickets.css";
 const route = getRouteApi("/shell/tickets/$ticket");
 
 function Loading() {
-  const { t } = useTranslation();
+  const { t } = useTranslation("tickets");
   return (
-    <Flex justify="center" align="center" className="page-pending" role="status" aria-label={t("loading")}>
+    <Flex justify="center" align="center" className="page-pending" role="status" aria-label={t("common:loading")}>
       <Spin size="large" />
     </Flex>
   );

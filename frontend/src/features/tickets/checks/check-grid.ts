@@ -3,12 +3,13 @@ import type { Words } from "../../../api/client";
 import { type CheckResult, type Level, type PlanParts } from "../plan/plan-model";
 import { isRecord, isWords, type TicketNode, WHOLE } from "../types";
 
-/** The row of what concerns the cluster itself. */
+/** The node's name in results that concern the cluster itself. */
 export const CLUSTER = "";
 
 export type CheckRow = { node: string; results: Readonly<Record<string, CheckResult>>; worst: Level };
 export type CheckColumn = { id: string; title: Words | null; worst: Level; bad: number };
-export type Grid = { rows: CheckRow[]; columns: CheckColumn[] };
+/** Checks of the cluster stand apart: no node has a result of theirs. */
+export type Grid = { cluster: CheckResult[]; rows: CheckRow[]; columns: CheckColumn[] };
 
 const WEIGHT: Record<Level, number> = { error: 4, unknown: 3, warning: 2, notrun: 1, ok: 0 };
 const RED = new Set<Level>(["error", "warning", "unknown"]);
@@ -21,6 +22,7 @@ export function gridOf(results: readonly CheckResult[], catalogue: PlanParts["ca
   const rows = new Map<string, { results: Record<string, CheckResult>; worst: Level }>();
   const columns = new Map<string, CheckColumn>();
   for (const one of results) {
+    if (one.node === CLUSTER) continue;
     const row = rows.get(one.node) ?? { results: {}, worst: "ok" as Level };
     row.results[one.check] = one;
     row.worst = worse(row.worst, one.level);
@@ -30,15 +32,17 @@ export function gridOf(results: readonly CheckResult[], catalogue: PlanParts["ca
     if (isRed(one.level)) column.bad += 1;
     columns.set(one.check, column);
   }
-  const list = [...rows].map(([node, row]) => ({ node, ...row }));
-  // The cluster concerns everybody: it comes first.
-  list.sort((one, other) => Number(other.node === CLUSTER) - Number(one.node === CLUSTER));
-  return { rows: list, columns: [...columns.values()] };
+  return {
+    cluster: results.filter((one) => one.node === CLUSTER),
+    rows: [...rows].map(([node, row]) => ({ node, ...row })),
+    columns: [...columns.values()],
+  };
 }
 
 /** Only what a person must read: rows and columns with a result that is not ok. */
 export function onlyRed(grid: Grid): Grid {
   return {
+    cluster: grid.cluster.filter((one) => isRed(one.level)),
     rows: grid.rows.filter((row) => isRed(row.worst)),
     columns: grid.columns.filter((column) => isRed(column.worst)),
   };

@@ -13,7 +13,7 @@ import type { TabProps } from "../ticket-tabs";
 import type { Plan, Step, Ticket } from "../types";
 import { useTicketSearch } from "../use-ticket";
 import { type MatrixColumn, VirtualMatrix } from "../nodes/virtual-matrix";
-import { type CheckColumn, type CheckRow, CLUSTER, findingsOf, gridOf, onlyRed } from "./check-grid";
+import { type CheckColumn, type CheckRow, CLUSTER, findingsOf, gridOf, isRed, onlyRed } from "./check-grid";
 
 const LEVELS: Level[] = ["error", "warning", "unknown", "notrun", "ok"];
 
@@ -44,7 +44,7 @@ function useMatrixColumns(columns: readonly CheckColumn[]): MatrixColumn[] {
         return {
           key: column.id,
           label,
-          width: 132,
+          width: 112,
           head: (
             <span className="check-head" title={`${label} (${column.id})`}>
               {label}
@@ -57,6 +57,34 @@ function useMatrixColumns(columns: readonly CheckColumn[]): MatrixColumn[] {
   );
 }
 
+/** What the cluster itself was asked: one line each, folded while all is well. */
+function OfCluster({ results, titles }: { results: CheckResult[]; titles: Map<string, string> }) {
+  const { t, i18n } = useTranslation("tickets");
+  if (results.length === 0) return null;
+  const red = results.filter((one) => isRed(one.level));
+  return (
+    <details className="cluster-checks" open={red.length > 0}>
+      <summary>
+        <strong>{t("checks.cluster")}</strong>
+        {LEVELS.map((level) => ({ level, count: results.filter((one) => one.level === level).length }))
+          .filter(({ count }) => count > 0)
+          .map(({ level, count }) => (
+            <StateText key={level} kind="finding" state={level} detail={<b>{count}</b>} />
+          ))}
+      </summary>
+      <ul>
+        {[...red, ...results.filter((one) => !isRed(one.level))].map((one) => (
+          <li key={one.check}>
+            <StateText kind="finding" state={one.level} compact={one.level === "ok"} /> {titles.get(one.check) ?? one.check}:{" "}
+            <bdi>{pick(one.seen, i18n.language)}</bdi>
+            {pick(one.remedy, i18n.language) !== "" && <div className="cause-remedy">{t("failure.remedy", { remedy: pick(one.remedy, i18n.language) })}</div>}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
 function GridView({ results, catalogue, red }: { results: CheckResult[]; catalogue: PlanParts["catalogue"]; red: boolean }) {
   const { t, i18n } = useTranslation("tickets");
   const [at, setAt] = useState<{ node: string; check: string } | null>(null);
@@ -65,7 +93,8 @@ function GridView({ results, catalogue, red }: { results: CheckResult[]; catalog
   const columns = useMatrixColumns(grid.columns);
   const cell = useCallback((row: CheckRow, check: string) => {
     const result = row.results[check];
-    return result ? <StateText kind="finding" state={result.level} /> : <span className="muted">·</span>;
+    // A wall of the word "passed" would hide what did not pass.
+    return result ? <StateText kind="finding" state={result.level} compact={result.level === "ok"} /> : <span className="muted">·</span>;
   }, []);
   const rowHead = useCallback(
     (row: CheckRow) => (
@@ -78,8 +107,11 @@ function GridView({ results, catalogue, red }: { results: CheckResult[]; catalog
   );
   const result = at === null ? undefined : whole.rows.find((row) => row.node === at.node)?.results[at.check];
   const column = result && whole.columns.find((one) => one.id === result.check);
+  const titles = new Map(catalogue.map(({ id, title }) => [id, pick(title, i18n.language)]));
+  if (grid.rows.length === 0 && grid.cluster.length === 0) return <EmptyState title={t(red ? "checks.allGreen" : "checks.none")} />;
   return (
     <>
+      <OfCluster results={grid.cluster} titles={titles} />
       <VirtualMatrix<CheckRow>
         label={t("checks.label")}
         rows={grid.rows}
@@ -95,7 +127,7 @@ function GridView({ results, catalogue, red }: { results: CheckResult[]; catalog
           const worst = Object.values(row.results).find((one) => one.level === row.worst);
           setAt({ node: row.node, check: check ?? worst?.check ?? "" });
         }}
-        empty={<EmptyState title={t(red ? "checks.allGreen" : "checks.none")} />}
+        empty={null}
       />
       {result && <Detail result={result} title={column?.title ? pick(column.title, i18n.language) : result.check} />}
     </>

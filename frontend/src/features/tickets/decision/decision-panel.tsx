@@ -132,7 +132,7 @@ export function DecisionPanel({ ticket, onClose }: { ticket: Ticket; onClose: ()
     else send("reject", chosen.slice(0, 1), comment);
   };
   return (
-    <aside className="decision" aria-labelledby="decision-title" ref={panel} tabIndex={-1} data-testid="decision">
+    <section className="decision" aria-labelledby="decision-title" ref={panel} tabIndex={-1} data-testid="decision">
       <Flex justify="space-between" align="center">
         <h2 id="decision-title">{t("decide.title")}</h2>
         <Button type="text" icon={<CloseOutlined />} aria-label={t("decide.close")} onClick={onClose} />
@@ -183,6 +183,6 @@ export function DecisionPanel({ ticket, onClose }: { ticket: Ticket; onClose: ()
         </ReasonButton>
       </Flex>
       {picked.length === 2 && <Tag className="decision-note">{t("decide.two")}</Tag>}
-    </aside>
+    </section>
   );
 }

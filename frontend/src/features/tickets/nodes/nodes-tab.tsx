@@ -66,8 +66,12 @@ function ColumnHead({ step, open, onSelect }: { step: Step; open: number; onSele
         {pick(step.title, i18n.language)}
       </span>
       <span className="column-totals">
-        <StateIcon state="SUCCEEDED" />
-        {done}
+        {step.state !== "SKIPPED" && (
+          <>
+            <StateIcon state="SUCCEEDED" />
+            {done}
+          </>
+        )}
         {bad > 0 && (
           <>
             <StateIcon state="FAILED" />

@@ -29,6 +29,8 @@ export type MatrixProps<Row> = {
 
 export const ROW_HEIGHT = 32;
 const HEAD_HEIGHT = 52;
+/** Both borders, and the bar that scrolls sideways. */
+const BORDERS = 14;
 
 function Head<Row>({ props, window: shown }: { props: MatrixProps<Row>; window: Array<{ index: number; start: number }> }) {
   const height = props.headHeight ?? HEAD_HEIGHT;
@@ -107,6 +109,7 @@ export function VirtualMatrix<Row>(props: MatrixProps<Row>) {
       onKeyDown={keys.onKeyDown}
       onFocus={keys.onFocus}
       data-testid="matrix"
+      style={{ height: vertical.getTotalSize() + BORDERS }}
     >
       <span id={`${id}-help`} className="visually-hidden">
         {t(selection === undefined ? "matrix.help" : "matrix.helpSelect")}

@@ -13,10 +13,10 @@ import { UnifiedDiff } from "./unified-diff";
 function Section({ title, extra, children }: { title: string; extra?: ReactNode; children: ReactNode }) {
   return (
     <section className="plan-part">
-      <h3>
+      <h2>
         {title}
         {extra}
-      </h3>
+      </h2>
       {children}
     </section>
   );
@@ -37,8 +37,8 @@ function Targets({ targets }: { targets: Target[] }) {
         { title: t("plan.hostname"), dataIndex: "hostname", render: (name: string) => <bdi>{name}</bdi> },
         { title: t("plan.address"), dataIndex: "address", render: (address: string) => <span className="mono">{address}</span> },
         { title: t("plan.role"), dataIndex: "roles", render: (roles: string[]) => roles.join(", ") },
-        { title: t("plan.labels"), dataIndex: "labels", render: list },
-        { title: t("plan.taints"), dataIndex: "taints", render: list },
+        ...(targets.some((one) => one.labels.length > 0) ? [{ title: t("plan.labels"), dataIndex: "labels", render: list }] : []),
+        ...(targets.some((one) => one.taints.length > 0) ? [{ title: t("plan.taints"), dataIndex: "taints", render: list }] : []),
       ]}
     />
   );

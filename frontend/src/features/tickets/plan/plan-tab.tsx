@@ -86,7 +86,7 @@ function Findings({ plan }: { plan: Plan }) {
   if (problems.length === 0) return null;
   return (
     <section>
-      <h3>{t("plan.findings", { count: problems.length })}</h3>
+      <h2>{t("plan.findings", { count: problems.length })}</h2>
       <ul className="findings">
         {problems.slice(0, 50).map((one, at) => (
           <li key={`${one.code} ${one.node ?? ""} ${at}`} data-blocking={one.blocking || undefined}>

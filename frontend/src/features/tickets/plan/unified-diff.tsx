@@ -18,7 +18,7 @@ export function UnifiedDiff({ lines, label }: { lines: readonly string[]; label:
   const shown = all ? lines : lines.slice(0, FIRST);
   return (
     <div>
-      <pre className="diff mono" tabIndex={0} aria-label={label} role="region">
+      <pre className="plan-diff mono" tabIndex={0} aria-label={label} role="region">
         {shown.map((line, at) => (
           // oxlint-disable-next-line react/no-array-index-key -- a frozen text: its lines have no other name
           <span key={at} className="diff-line" data-kind={kindOf(line)}>
