@@ -19,7 +19,7 @@ from autorke.flows.wiring import wire
 from autorke.machines import routes as machines_routes
 from autorke.machines import set_routes as machine_set_routes
 from autorke.overview import cluster_routes as cluster_overview_routes
-from autorke.overview import lock_routes
+from autorke.overview import fleet_routes, lock_routes
 from autorke.overview import machine_routes as machine_story_routes
 from autorke.tickets import admin_routes as ticket_admin_routes
 from autorke.tickets import log_routes, matrix_routes, stream_routes, wizard_routes
@@ -55,6 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     stream_routes.router,
     ticket_admin_routes.router,
     lock_routes.router,
+    fleet_routes.router,
 )
 
 

@@ -136,6 +136,7 @@ ACCESS: dict[str, str] = {
     "POST /api/v1/tickets/{ticket_id}/attempts/{attempt_id}/resolution": "approver admin",
     "POST /api/v1/callbacks/{token}": PUBLIC,  # its token and signature are the credential
     # around tickets
+    "GET /api/v1/overview": ALL,
     "GET /api/v1/locks": ALL,
     "POST /api/v1/locks/{kind}/{key}/release": "admin",
     "GET /api/v1/delegations": SIGNED_IN,

@@ -1,4 +1,4 @@
-"""What pages ask that no slice can answer alone: a machine's story, and the figures of the whole fleet.
+"""What pages ask that no slice can answer alone: a machine's story, a cluster at a glance, locks, the fleet in figures.
 
-Reads only. `machine_story` follows one machine through tickets and audit.
+Reads, and one deed: taking a lock away (`lock_routes`), which the engine decides.
 """
