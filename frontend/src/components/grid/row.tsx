@@ -22,9 +22,9 @@ type RowProps<Row> = {
   reason: GridSelection<Row>["reason"];
 };
 
-type CellProps<Row> = { placed: Placed<Row>; row: Row; shift: number; tabColumn: number; stick?: "left" | "right" };
+type CellProps<Row> = { placed: Placed<Row>; row: Row; shift: number; tab: boolean; stick?: "left" | "right" };
 
-function Cell<Row>({ placed, row, shift, tabColumn, stick }: CellProps<Row>) {
+function PlainCell<Row>({ placed, row, shift, tab, stick }: CellProps<Row>) {
   const { column, width, offset, index } = placed;
   const at = index + shift;
   const sticky = stick === undefined ? "" : ` grid-sticky grid-${stick}`;
@@ -33,7 +33,7 @@ function Cell<Row>({ placed, row, shift, tabColumn, stick }: CellProps<Row>) {
       role="gridcell"
       aria-colindex={at + 1}
       data-column={at}
-      tabIndex={at === tabColumn ? 0 : -1}
+      tabIndex={tab ? 0 : -1}
       className={`grid-cell${sticky}${column.align ? ` grid-${column.align}-text` : ""}`}
       style={stick ? { width, [stick]: offset } : { width }}
     >
@@ -41,6 +41,9 @@ function Cell<Row>({ placed, row, shift, tabColumn, stick }: CellProps<Row>) {
     </div>
   );
 }
+
+/** Scrolling sideways changes the set of cells of every row: those that stay are not drawn again. */
+const Cell = memo(PlainCell) as <Row>(props: CellProps<Row>) => ReactElement;
 
 function SelectCell<Row>(props: { row: Row; id: string; selected: boolean; tab: boolean; reason: RowProps<Row>["reason"] }) {
   const { t } = useTranslation();
@@ -81,7 +84,7 @@ function PlainRow<Row>(props: RowProps<Row>) {
       placed={placed}
       row={row}
       shift={shift}
-      tabColumn={tabColumn}
+      tab={placed.index + shift === tabColumn}
       {...(stick ? { stick } : {})}
     />
   );
