@@ -23,6 +23,26 @@ export type AddsOut = {
 };
 
 /**
+ * ApprovalDayOut
+ *
+ * Gates decided on one day.
+ */
+export type ApprovalDayOut = {
+    /**
+     * Day
+     */
+    day: string;
+    /**
+     * Decided
+     */
+    decided: number;
+    /**
+     * Median Seconds
+     */
+    median_seconds: number | null;
+};
+
+/**
  * ApprovalOut
  */
 export type ApprovalOut = {
@@ -50,6 +70,38 @@ export type ApprovalOut = {
      * Revoked At
      */
     revoked_at: string | null;
+};
+
+/**
+ * ApprovalsOut
+ *
+ * From a gate's opening to its decision, over the last seven days.
+ */
+export type ApprovalsOut = {
+    /**
+     * Decided
+     */
+    decided: number;
+    /**
+     * Median Seconds
+     */
+    median_seconds: number | null;
+    /**
+     * P90 Seconds
+     */
+    p90_seconds: number | null;
+    /**
+     * Open Now
+     */
+    open_now: number;
+    /**
+     * Oldest Open At
+     */
+    oldest_open_at: string | null;
+    /**
+     * Days
+     */
+    days: Array<ApprovalDayOut>;
 };
 
 /**
@@ -306,6 +358,23 @@ export type CallbackOut = {
 };
 
 /**
+ * CauseOut
+ *
+ * Failed and unreachable nodes of one cause. `example` is one of its texts; null for a step that gave no error.
+ */
+export type CauseOut = {
+    /**
+     * Code
+     */
+    code: string;
+    /**
+     * Count
+     */
+    count: number;
+    example: Words | null;
+};
+
+/**
  * CellOut
  */
 export type CellOut = {
@@ -387,6 +456,28 @@ export type ClusterIn = {
     gate_policy?: {
         [key: string]: unknown | 'strict' | 'standard' | 'express';
     };
+};
+
+/**
+ * ClusterNodesOut
+ */
+export type ClusterNodesOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Kubernetes Version
+     */
+    kubernetes_version: string;
+    /**
+     * Nodes
+     */
+    nodes: number;
 };
 
 /**
@@ -1135,6 +1226,26 @@ export type FacetValueOut = {
      * Count
      */
     count: number;
+};
+
+/**
+ * FailuresOut
+ *
+ * Of the last seven days; the twenty most frequent of each.
+ */
+export type FailuresOut = {
+    /**
+     * Total
+     */
+    total: number;
+    /**
+     * By Step
+     */
+    by_step: Array<StepFailuresOut>;
+    /**
+     * By Cause
+     */
+    by_cause: Array<CauseOut>;
 };
 
 /**
@@ -3129,6 +3240,41 @@ export type OnePage = {
 };
 
 /**
+ * OverviewOut
+ *
+ * What the caller may see of the fleet, at this moment.
+ */
+export type OverviewOut = {
+    /**
+     * Day Start
+     *
+     * When today began in the zone that was asked for
+     */
+    day_start: string;
+    /**
+     * Machines
+     */
+    machines: Array<PlaceOut>;
+    tickets: TicketsTodayOut;
+    approvals: ApprovalsOut;
+    failures: FailuresOut;
+    /**
+     * Cmdb
+     */
+    cmdb: Array<FreshnessOut>;
+    /**
+     * Versions
+     */
+    versions: Array<VersionOut>;
+    /**
+     * Clusters
+     *
+     * The 200 largest active ones
+     */
+    clusters: Array<ClusterNodesOut>;
+};
+
+/**
  * PageNumbers
  *
  * `?page=3&size=500`. Reading ends at an empty page, so a server that caps the size loses no rows.
@@ -3496,6 +3642,26 @@ export type PersonOut = {
      * Display Name
      */
     display_name: string;
+};
+
+/**
+ * PlaceOut
+ *
+ * Machines of one data centre in one state.
+ */
+export type PlaceOut = {
+    /**
+     * Datacenter
+     */
+    datacenter: string;
+    /**
+     * State
+     */
+    state: string;
+    /**
+     * Count
+     */
+    count: number;
 };
 
 /**
@@ -4437,6 +4603,27 @@ export type StateIn = {
 };
 
 /**
+ * StepFailuresOut
+ *
+ * Failed and unreachable nodes of one step of a flow.
+ */
+export type StepFailuresOut = {
+    /**
+     * Flow Name
+     */
+    flow_name: string;
+    /**
+     * Step
+     */
+    step: string;
+    title: Words;
+    /**
+     * Count
+     */
+    count: number;
+};
+
+/**
  * StepOut
  */
 export type StepOut = {
@@ -4866,6 +5053,30 @@ export type TicketOut = {
 };
 
 /**
+ * TicketsTodayOut
+ *
+ * `opened` and `ended` are those of today in the caller's zone, `open_now` all that have not ended; by state.
+ */
+export type TicketsTodayOut = {
+    /**
+     * Opened
+     */
+    opened: number;
+    /**
+     * Ended
+     */
+    ended: {
+        [key: string]: number;
+    };
+    /**
+     * Open Now
+     */
+    open_now: {
+        [key: string]: number;
+    };
+};
+
+/**
  * Token
  *
  * A bearer token or the value of an API key header, for a CMDB or another outside system.
@@ -5161,6 +5372,26 @@ export type UserPatch = {
      * Disabled
      */
     disabled?: boolean | null;
+};
+
+/**
+ * VersionOut
+ *
+ * Active clusters of one Kubernetes version.
+ */
+export type VersionOut = {
+    /**
+     * Kubernetes Version
+     */
+    kubernetes_version: string;
+    /**
+     * Clusters
+     */
+    clusters: number;
+    /**
+     * Nodes
+     */
+    nodes: number;
 };
 
 /**
@@ -9821,3 +10052,39 @@ export type ReleaseLockResponses = {
 };
 
 export type ReleaseLockResponse = ReleaseLockResponses[keyof ReleaseLockResponses];
+
+export type GetOverviewData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Tz
+         *
+         * Whose days are meant
+         */
+        tz?: string;
+    };
+    url: '/api/v1/overview';
+};
+
+export type GetOverviewErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type GetOverviewError = GetOverviewErrors[keyof GetOverviewErrors];
+
+export type GetOverviewResponses = {
+    /**
+     * Successful Response
+     */
+    200: OverviewOut;
+};
+
+export type GetOverviewResponse = GetOverviewResponses[keyof GetOverviewResponses];
