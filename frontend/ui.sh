@@ -40,10 +40,12 @@ build() {
     install
     say "building the console"
     # Beside the old one, then in its place: a running api has a whole console at every moment.
-    tool vite/bin/vite.js build --logLevel warn --outDir "$DIST.new.$$"
-    echo "$stamp" >"$DIST.new.$$/.stamp"
+    made=$DIST.new.$$
+    trap 'rm -rf "$made"' EXIT
+    tool vite/bin/vite.js build --logLevel warn --outDir "$made"
+    echo "$stamp" >"$made/.stamp"
     rm -rf "$DIST"
-    mv "$DIST.new.$$" "$DIST"
+    mv "$made" "$DIST"
 }
 
 generate() { # generate DIRECTORY: the client from openapi.json

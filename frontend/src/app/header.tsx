@@ -86,7 +86,7 @@ function UserMenu() {
   ];
   return (
     <Dropdown menu={{ items }} trigger={["click"]} placement="bottomRight">
-      <Button type="text" icon={<UserOutlined />} aria-haspopup="menu" data-testid="user-menu">
+      <Button type="text" icon={<UserOutlined aria-hidden />} aria-haspopup="menu" data-testid="user-menu">
         {me?.display_name ?? ""}
       </Button>
     </Dropdown>

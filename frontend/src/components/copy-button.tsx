@@ -21,7 +21,7 @@ export function CopyButton({ text, label, children }: { text: string; label?: st
         <Button
           size="small"
           type={children ? "default" : "text"}
-          icon={told === "copied" ? <CheckOutlined /> : <CopyOutlined />}
+          icon={told === "copied" ? <CheckOutlined aria-hidden /> : <CopyOutlined aria-hidden />}
           aria-label={children ? undefined : (label ?? t("copy.copy"))}
           onClick={(event) => {
             event.stopPropagation();

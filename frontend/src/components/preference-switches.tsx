@@ -19,12 +19,12 @@ export function LanguageSwitch() {
   const items: MenuProps["items"] = LANGUAGES.map((language) => ({
     key: language,
     label: <span lang={language}>{t(`language.${language}`)}</span>,
-    icon: i18n.language === language ? <CheckOutlined /> : <span />,
+    icon: i18n.language === language ? <CheckOutlined aria-hidden /> : <span />,
     onClick: () => void change(language),
   }));
   return (
     <Dropdown menu={{ items }} trigger={["click"]}>
-      <Button type="text" icon={<GlobalOutlined />} aria-label={t("language.choose")} aria-haspopup="menu" />
+      <Button type="text" icon={<GlobalOutlined aria-hidden />} aria-label={t("language.choose")} aria-haspopup="menu" />
     </Dropdown>
   );
 }
@@ -35,12 +35,12 @@ export function ThemeSwitch() {
   const items: MenuProps["items"] = (["system", "light", "dark"] satisfies ThemeChoice[]).map((choice) => ({
     key: choice,
     label: t(`theme.${choice}`),
-    icon: chosen === choice ? <CheckOutlined /> : <span />,
+    icon: chosen === choice ? <CheckOutlined aria-hidden /> : <span />,
     onClick: () => chooseTheme(choice),
   }));
   return (
     <Dropdown menu={{ items }} trigger={["click"]}>
-      <Button type="text" icon={<MoonOutlined />} aria-label={t("theme.choose")} aria-haspopup="menu" />
+      <Button type="text" icon={<MoonOutlined aria-hidden />} aria-label={t("theme.choose")} aria-haspopup="menu" />
     </Dropdown>
   );
 }

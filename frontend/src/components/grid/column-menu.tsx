@@ -43,7 +43,7 @@ function ColumnLine<Row>({ column, state, onState }: { column: GridColumn<Row> }
         size="small"
         aria-pressed={pinned}
         aria-label={t("grid.pin", { name: column.title })}
-        icon={pinned ? <PushpinFilled /> : <PushpinOutlined />}
+        icon={pinned ? <PushpinFilled aria-hidden /> : <PushpinOutlined aria-hidden />}
         onClick={() => onState(togglePin(state, column.id))}
       />
     </li>
@@ -94,7 +94,7 @@ export function ColumnMenu<Row>(props: Props<Row>) {
   const { t } = useTranslation();
   return (
     <Popover trigger="click" placement="bottomRight" content={<Menu {...props} />}>
-      <Button icon={<SettingOutlined />} aria-haspopup="dialog">
+      <Button icon={<SettingOutlined aria-hidden />} aria-haspopup="dialog">
         {t("grid.columns")}
       </Button>
     </Popover>

@@ -51,7 +51,7 @@ function GroupCell<Row>({ run, stick, props }: { run: Run<Row>; stick?: "left" |
           style={stick ? {} : { left: props.layout.leftWidth + 8 }}
           onClick={() => props.onCollapse(group.id)}
         >
-          {folded ? <PlusSquareOutlined /> : <MinusSquareOutlined />}
+          {folded ? <PlusSquareOutlined aria-hidden /> : <MinusSquareOutlined aria-hidden />}
           <span className="ellipsis">{group.title}</span>
         </button>
       )}

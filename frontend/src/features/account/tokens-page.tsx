@@ -65,7 +65,7 @@ export function TokensPage() {
       <PageHeader
         title={t("tokens.title")}
         sub={t("tokens.about")}
-        primary={{ label: t("tokens.make"), icon: <PlusOutlined />, onClick: () => setMaking(true) }}
+        primary={{ label: t("tokens.make"), icon: <PlusOutlined aria-hidden />, onClick: () => setMaking(true) }}
       />
       {failed && <ProblemAlert problem={asProblem(failed)} />}
       <Table<TokenOut>
