@@ -71,6 +71,7 @@ class Secrets:
         self._needles: dict[str, tuple[str, ...]] = {}  # by their first MIN_LENGTH characters
         self._beginnings: set[str] = set()  # shorter than that
         self._grams: set[str] = set()  # of their heads
+        self._added: set[str] = set()  # a step opens the same credential for each of its nodes
         self._lock = Lock()
 
     def add(self, secret: str | None) -> None:
@@ -78,6 +79,8 @@ class Secrets:
         if not secret or len(secret.strip()) < MIN_LENGTH:
             return
         with self._lock:
+            if secret in self._added:
+                return
             for needle in {needle for form in set(_forms(secret)) for needle in _needles(form)}:
                 head = needle[:MIN_LENGTH]
                 known = self._needles.get(head)
@@ -85,7 +88,9 @@ class Secrets:
                     self._beginnings.update(head[:length] for length in range(1, MIN_LENGTH))
                     self._grams.update(head[shift : shift + GRAM] for shift in range(STRIDE))
                 # a new tuple each time: another thread may be reading the old one
-                self._needles[head] = (*(known or ()), needle)
+                if known is None or needle not in known:
+                    self._needles[head] = (*(known or ()), needle)
+            self._added.add(secret)
 
     def mask(self, text: str) -> str:
         """The text with every registered secret and every private key block replaced."""

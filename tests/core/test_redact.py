@@ -166,6 +166,17 @@ def test_a_stream_keeps_back_less_than_one_window() -> None:
     assert stream.feed(" rest") == " rest"
 
 
+def test_a_secret_that_is_opened_again_and_again_takes_no_more_room() -> None:
+    """A step opens the credential of its cluster once for each node: hours of work must not fill the memory."""
+    known = registered(KEY, "one two three")
+    room = sum(map(len, known._needles.values()))
+    for _ in range(20):
+        known.add(KEY)
+    known.add(KEY + "\n")  # another text with the same lines
+    assert sum(map(len, known._needles.values())) < room * 1.2
+    assert MASK in known.mask(f"key: {KEY[40:80]}")
+
+
 def test_json_is_masked_in_keys_and_values() -> None:
     known = registered("hunter2hunter2")
     value = {"hunter2hunter2": ["x hunter2hunter2", 1, None, ("hunter2hunter2",)], "n": 1.5}
