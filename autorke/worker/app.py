@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_init, worker_process_init
 
 from autorke.core import db, events, logs
 from autorke.core.queue import app
@@ -20,6 +21,13 @@ wire()
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def _setup_logging(**_: Any) -> None:
     logs.setup()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _share_memory(**_: Any) -> None:
+    """What is loaded before the fork stays shared with the pool: their garbage collection does not touch it."""
+    gc.collect()
+    gc.freeze()
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
