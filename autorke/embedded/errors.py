@@ -71,6 +71,16 @@ class OtherVersion(AutoRkeError):
     )
 
 
+class FleetChanged(AutoRkeError):
+    status = 409
+    code = "embedded-fleet-changed"
+    text = Text(
+        zh="演示数据来自另一套模拟机器（程序更新后机器描述已变）",
+        en="These data were made with other simulated machines (an update has changed their description)",
+    )
+    remedy = Text(zh="用 --fresh 重新开始演示", en="Begin the demo anew with --fresh")
+
+
 class SeedFailed(AutoRkeError):
     code = "embedded-seed-failed"
     text = Text(

@@ -48,6 +48,10 @@ def _full(facts: Facts) -> Change:
 
 _VALIDATE = ("校验步骤报告该机器不可达", "the checks call the machine unreachable")
 _JOIN_FAILS = ("加入步骤在该机器上失败，只重试它", "the join fails on this machine; only it is retried")
+_UNCLEAR = (
+    "结果未知：工单要求人工裁决，不会自动重跑",
+    "nobody can tell: UNKNOWN, a person decides, nothing is run again by itself",
+)
 
 ALL = (
     Breakage("ssh-refused", "SSH 端口关闭", "the SSH port is closed", *_VALIDATE,
@@ -84,8 +88,7 @@ ALL = (
              faults=({"where": "docker:create:kubelet", "kind": "fail", "text": "no space left on device"},)),
     Breakage("create-unclear", "创建 kubelet 容器后连接中断",
              "the connection ends just after the kubelet's container was created",
-             "结果未知：工单要求人工裁决，不会自动重跑",
-             "nobody can tell: UNKNOWN, a person decides, nothing is run again",
+             *_UNCLEAR,
              faults=({"where": "docker:create:kubelet", "kind": "cut_after"},)),
     Breakage("kubelet-unhealthy", "kubelet 健康检查不通过", "the kubelet's health check never passes",
              *_JOIN_FAILS,
@@ -93,7 +96,7 @@ ALL = (
     Breakage("never-ready", "节点注册了但一直 NotReady", "the node registers and never turns Ready",
              "加入步骤等待 5 分钟后失败", "the join waits for 5 minutes, then fails",
              faults=({"where": "node:ready", "kind": "hang"},)),
-    Breakage("dies-half-way", "启动 kubelet 时断电", "power is lost as the kubelet starts", *_JOIN_FAILS,
+    Breakage("dies-half-way", "启动 kubelet 时断电", "power is lost as the kubelet starts", *_UNCLEAR,
              faults=({"where": "docker:start:kubelet", "kind": "die"},)),
     Breakage("cmdb-down", "CMDB 返回 503", "the CMDB answers 503",
              "同步失败，数据不变", "the sync fails and changes nothing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -136,6 +137,11 @@ class Fleet(_Spec):
     cmdb: CmdbSpec = CmdbSpec()
     vcalico: VCalicoSpec = VCalicoSpec()
     oidc: OidcSpec = OidcSpec()
+
+    @property
+    def digest(self) -> str:
+        """Two fleets with the same digest build the same machines."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
     def size(self) -> int:

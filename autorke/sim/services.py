@@ -66,6 +66,7 @@ class Services:
         control_url, cmdb_url, vcalico_url, issuer = urls
         return {
             "pid": os.getpid(),
+            "fleet": fleet.digest,
             "net": place.net,
             "control": control_url,
             "ssh": {

@@ -7,7 +7,6 @@ broke stays broken; other faults and the counters are not kept.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -25,18 +24,13 @@ FORMAT = 2
 FILE = "snapshot.json"
 
 
-def digest(fleet: Fleet) -> str:
-    """Two fleets with the same digest build the same machines."""
-    return hashlib.sha256(fleet.model_dump_json().encode()).hexdigest()
-
-
 def load(state_dir: Path, fleet: Fleet) -> dict[str, Any] | None:
     """The snapshot of an earlier run of this very fleet; None when there is none that fits."""
     try:
         found = json.loads((state_dir / FILE).read_text())
     except (OSError, ValueError):
         return None
-    fits = isinstance(found, dict) and (found.get("format"), found.get("fleet")) == (FORMAT, digest(fleet))
+    fits = isinstance(found, dict) and (found.get("format"), found.get("fleet")) == (FORMAT, fleet.digest)
     return found if fits else None
 
 
@@ -51,7 +45,7 @@ def take(services: Services) -> dict[str, Any]:
     touched = world.record.touched
     return {
         "format": FORMAT,
-        "fleet": digest(services.fleet),
+        "fleet": services.fleet.digest,
         "bundles": {name: cluster.bundle for name, cluster in world.clusters.items()},
         "clusters": {name: c.store.dump() for name, c in world.clusters.items() if name in touched},
         "hosts": {name: _host(host) for name, host in world.hosts.items() if name in touched},

@@ -3,7 +3,7 @@
 | request | does |
 | --- | --- |
 | `GET /break/kinds` | the ways to break something |
-| `GET /break/machines?q=TEXT&broken=1` | machines, those that are broken first |
+| `GET /break/machines?q=TEXT&broken=1` | machines: broken ones first, then those in no cluster |
 | `POST /break/NAME/KIND` | breaks a machine, or the CMDB (`cmdb`) |
 | `DELETE /break/NAME`, `DELETE /break/NAME/KIND` | mends it |
 """
@@ -74,11 +74,13 @@ def _look(world: World, cmdb: Cmdb, switch: Switch, request: Request, what: str)
 
 def _machines(world: World, cmdb: Cmdb, switch: Switch, request: Request) -> dict[str, Any]:
     wanted = request.query.get("q", "").strip().lower()
-    broken = dict.fromkeys(switch.names())
-    names = list(broken) if request.flag("broken") else [*broken, *(name for name in world.hosts if name not in broken)]
-    found = [name for name in names if name != CMDB and _fits(world, name, wanted)]
     uses = {entry.get("ip"): entry.get("purpose", "") for entry in cmdb.rows.values()}
-    shown = [_entry(world, switch, name) | {"use": uses.get(world.hosts[name].address, "")} for name in found[:SHOWN]]
+    use = {name: str(uses.get(host.address, "")) for name, host in world.hosts.items()}
+    broken = [name for name in switch.names() if name != CMDB]
+    whole = sorted(world.hosts.keys() - set(broken), key=lambda name: (use[name].startswith("k8s:"), name))
+    names = broken if request.flag("broken") else [*broken, *whole]
+    found = [name for name in names if _fits(world, name, wanted)]
+    shown = [_entry(world, switch, name) | {"use": use[name]} for name in found[:SHOWN]]
     return {"total": len(found), "cmdb": switch.broken(CMDB), "machines": shown}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -35,6 +36,14 @@ class Tree:
             assert self.process.poll() is None, self.output
             assert time.monotonic() < deadline, self.output
             time.sleep(0.02)
+
+    def wait_in(self, log: Path, words: str, seconds: float) -> None:
+        """Until a child has written these words."""
+        deadline = time.monotonic() + seconds
+        while not log.exists() or words not in log.read_text(errors="replace"):
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.1)
 
     def descendants(self) -> dict[str, int]:
         """Command line → pid of everything below the supervisor."""
@@ -88,10 +97,23 @@ def survivors(pids: Mapping[str, int], seconds: float = 8.0) -> list[str]:
 
 
 def free_port() -> int:
+    """The first of five ports in a row that are free (a demo's simulation takes the four after the api's).
+
+    Below the range from which the kernel gives ports to outgoing connections, so that they stay free.
+    """
+    while True:
+        first = random.randrange(20_000, 30_000, 5)
+        if all(map(_is_free, range(first, first + 5))):
+            return first
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import httpx
 from autorke.embedded.demo.history import make_history
 from autorke.embedded.demo.logbook import Logbook, Login
 from autorke.embedded.demo.seed import seed
-from autorke.embedded.errors import SeedFailed
+from autorke.embedded.errors import FleetChanged, SeedFailed
 from autorke.embedded.supervisor import FIRST_ADMIN
 
 log = logging.getLogger("fill")
@@ -32,10 +32,12 @@ def main(arguments: list[str]) -> int:
     try:
         if not book.filled:
             book.keep_logins(seed(options.url, book, Login(FIRST_ADMIN, "admin", sys.stdin.read())))
-            log.info("filled")
+        elif not book.fits:
+            raise FleetChanged()
+        log.info("filled: people may sign in")
         if not book.history_done:
             book.keep_history(make_history(options.url, book))
-    except (SeedFailed, httpx.HTTPError) as error:
+    except (SeedFailed, FleetChanged, httpx.HTTPError) as error:
         log.error("%s", error)
         return 1
     return 0

@@ -6,7 +6,6 @@ was done to it is seen from its state.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -58,7 +57,7 @@ def _chapter(stage: Stage, chapter: Chapter) -> str:
 def _stage(url: str, book: Logbook, requester: str) -> Iterator[Stage]:
     """The people signed in, for one chapter."""
     logins = {login.name: login for login in book.logins()}
-    control = json.loads((book.simulation / "index.json").read_text())["control"]
+    control = book.index()["control"]
     with ExitStack() as stack:
         asking, deciding, admin = (
             stack.enter_context(Person(url, logins[name])) for name in (requester, APPROVER, "admin")

@@ -7,7 +7,6 @@ may sign in and machines and clusters are there, and goes on to make history.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -18,6 +17,7 @@ from autorke.embedded.product import base_url
 from autorke.embedded.service import Service
 from autorke.embedded.supervisor import Show, run
 
+FILLED = b"filled: "
 FILL_PATIENCE = 300.0
 """Seconds until machines and clusters must be there; a busy machine's first CMDB sync takes a while."""
 
@@ -38,11 +38,14 @@ def run_demo(settings: Settings, preset: str, *, fresh: bool) -> int:
 def simulator(settings: Settings, data: DataDirectory, preset: str) -> Service:
     """The simulated outside: SSH hosts, Docker, Kubernetes, CMDB. Started by name; nothing here imports it.
 
-    Its own services take the four ports after the api's, the same at each start: the CMDB's address is in the database.
+    Its own services take the four ports after the api's, and the same again at each later start, whatever the api's
+    port is then: the CMDB's address is in the database.
     """
     log = data.log("sim")
-    directory = str(Logbook(data.path).simulation)
-    options = ("--preset", preset, "--state-dir", directory, "--port", str(settings.port + 1))
+    book = Logbook(data.path)
+    options = ["--preset", preset, "--state-dir", str(book.simulation)]
+    if not book.filled:
+        options += ["--port", str(settings.port + 1)]
     return Service(
         name="sim",
         argv=(sys.executable, "-m", "autorke.sim", *options),
@@ -55,12 +58,12 @@ def simulator(settings: Settings, data: DataDirectory, preset: str) -> Service:
 def filler(settings: Settings, data: DataDirectory, password: str | None) -> Service:
     """Fills what is not filled yet, then makes the history that is still missing. `password` is the first admin's."""
     options = ("--data", str(data.path), "--url", base_url(settings))
-    book = Logbook(data.path)
+    log = data.log("fill")
     return Service(
         name="fill",
         argv=(sys.executable, "-m", "autorke.embedded.demo.fill", *options),
-        log=data.log("fill"),
-        ready=lambda _pid: book.filled,
+        log=log,
+        ready=lambda _pid: FILLED in log.read_bytes(),
         environ=os.environ,
         stdin=(password or "").encode(),
         start_timeout=FILL_PATIENCE,
@@ -92,7 +95,7 @@ def _about_history(book: Logbook) -> list[str]:
 
 def _about_breaking(book: Logbook) -> list[str]:
     """The simulated outside has a page of its own; it takes requests only with this header (see there)."""
-    index = json.loads((book.simulation / "index.json").read_text())
+    index = book.index()
     control = index["control"]
     free = [entry["name"] for entry in index["machines"] if not entry["cluster"] and entry["name"].endswith("-001")]
     if not free:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 LOGINS = "demo-logins.json"
 HISTORY = "demo-history.json"
@@ -23,13 +24,21 @@ class Login:
 
 @dataclass(frozen=True)
 class Logbook:
-    """Two private files, each written whole. The logins are written last: without them nothing is filled."""
+    """Two private files, each written whole. The logins are written last: without them nothing is filled.
+
+    They name the fleet that they belong to, since simulated machines are built from its description at each start.
+    """
 
     path: Path
 
     @property
     def simulation(self) -> Path:
         return self.path / "sim"
+
+    def index(self) -> dict[str, Any]:
+        """What the simulation says of itself: where it listens, its machines and clusters."""
+        found: dict[str, Any] = json.loads((self.simulation / "index.json").read_text())
+        return found
 
     @property
     def filled(self) -> bool:
@@ -40,10 +49,20 @@ class Logbook:
         return (self.path / HISTORY).exists()
 
     def logins(self) -> list[Login]:
-        return [Login(**entry) for entry in json.loads((self.path / LOGINS).read_text())]
+        return [Login(**entry) for entry in self._kept()["logins"]]
+
+    @property
+    def fits(self) -> bool:
+        """Whether what is filled is about the machines that are simulated now."""
+        return bool(self._kept()["fleet"] == self.index()["fleet"])
 
     def keep_logins(self, logins: Sequence[Login]) -> None:
-        _write(self.path / LOGINS, json.dumps([asdict(login) for login in logins]))
+        kept = {"fleet": self.index()["fleet"], "logins": [asdict(login) for login in logins]}
+        _write(self.path / LOGINS, json.dumps(kept))
+
+    def _kept(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.path / LOGINS).read_text())
+        return found
 
     def keep_history(self, told: dict[str, str]) -> None:
         """`told`: chapter to how its ticket stood when the demo left it."""

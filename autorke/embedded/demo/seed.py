@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ REPAIRS = ("memory errors, DIMM ordered", "no answer since Tuesday, vendor calle
 
 def seed(url: str, book: Logbook, admin: Login) -> list[Login]:
     """Fill an empty product; returns the logins to print. Raises SeedFailed with the first request refused."""
-    index = json.loads((book.simulation / "index.json").read_text())
+    index = book.index()
     with Person(url, admin) as api:
         logins = [admin, *_people(api)]
         key = _credentials(api, index)

@@ -7,7 +7,7 @@ const WORDS = {
     title: "Break a machine", language: "中文",
     about: "These machines are simulated. Break one, run a ticket on it in AutoRke, see it fail, mend it, retry.",
     q: "Name or address", onlyBroken: "only broken ones", caption: (n, all) => `${n} of ${all} machines`,
-    columns: ["Machine", "Address", "Use", "Broken", "Break it", ""],
+    columns: ["Machine", "Address", "Use", "Broken", "Break it", "Mend it"],
     dark: "dark", breakIt: "Break", mend: "Mend", choose: "how…", kinds: "Ways to break, and what AutoRke then shows",
     broke: (name, kind) => `${name}: ${kind}`, mended: (name) => `${name} is mended`, which: (name) => `How to break ${name}`,
   },
@@ -15,7 +15,7 @@ const WORDS = {
     title: "弄坏一台机器", language: "English",
     about: "这里的机器都是模拟的。弄坏一台，在 AutoRke 里对它执行工单，看它失败，修好它，再重试。",
     q: "名称或地址", onlyBroken: "只看已坏的", caption: (n, all) => `共 ${all} 台，显示 ${n} 台`,
-    columns: ["机器", "地址", "用途", "故障", "弄坏", ""],
+    columns: ["机器", "地址", "用途", "故障", "弄坏", "修好"],
     dark: "断电", breakIt: "弄坏", mend: "修好", choose: "选择方式…", kinds: "故障方式，以及 AutoRke 会显示什么",
     broke: (name, kind) => `${name}：${kind}`, mended: (name) => `${name} 已修好`, which: (name) => `如何弄坏 ${name}`,
   },
@@ -101,7 +101,7 @@ function say() {
     title: words.title, about: words.about, language: words.language, "q-label": words.q,
     "broken-label": words.onlyBroken, "kinds-title": words.kinds,
   })) at(id).textContent = text;
-  at("columns").replaceChildren(...words.columns.map((text) => make(text ? "th" : "td", text, text ? { scope: "col" } : {})));
+  at("columns").replaceChildren(...words.columns.map((text) => make("th", text, { scope: "col" })));
   at("kinds").replaceChildren(...kinds.flatMap((kind) => {
     const term = make("dt", kind[language]);
     term.append(" ", make("code", kind.kind));
