@@ -17,8 +17,8 @@ LOOK = 200
 
 STAMP = rb"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z )?"
 STAMP_LENGTH = len("2026-01-02T03:04:05.678Z ")
-_ERROR = rb"(?:error|fatal|failed|failure|critical|panic|unreachable|unknown|planning failed|cannot)\b"
-_WARNING = rb"(?:warning|warn|deprecated|skipping|cancelled|not_started)\b"
+_ERROR = rb"\[?(?:error|fatal|failed|failure|critical|panic|unreachable|unknown|planning failed|cannot)\b"
+_WARNING = rb"\[?(?:warning|warn|deprecated|skipping|cancelled|not_started)\b"
 
 
 def _rule(words: bytes, logrus: bytes, klog: bytes, levels: bytes) -> re.Pattern[bytes]:

@@ -142,7 +142,7 @@ def _lines(session: Session, row: Row[Any]) -> list[Said]:
     ended = stream.closed_at is not None and stream.bytes == chunk.byte_off + len(chunk.data)
     if rest and ended:
         found += logread.page(session, stream, chunk.first_line + len(raws), 1)
-        at, said = "", []
+    at, said = "", []
     for line in found:
         at = line.at or at
         said.append(Said(stream.id, stream.node_id, row.n, line, at))
