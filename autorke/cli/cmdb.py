@@ -1,19 +1,17 @@
-"""CMDB sources: add, look, sync now and wait; and machines from a file, which is a source like any other."""
+"""CMDB sources: add, look, sync now and wait."""
 
 from __future__ import annotations
 
-import re
 import time
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 import typer
 
 from autorke.cli import resolve
 from autorke.cli.client import Api, connect
-from autorke.cli.errors import BadUsage, NoSuchThing, SyncFailed
-from autorke.cli.options import NOTHING, JsonOption, YesOption, agree, pairs, read_json
-from autorke.cli.output import columns, print_details, print_json, print_table, safe, say, waiting, word, words
+from autorke.cli.errors import SyncFailed
+from autorke.cli.options import JsonOption, read_json
+from autorke.cli.output import columns, print_details, print_json, print_table, waiting, word, words
 
 app = typer.Typer(no_args_is_help=True)
 source_app = typer.Typer(no_args_is_help=True)
@@ -151,82 +149,3 @@ def list_runs(
         print_json(page)
         return
     print_table(page["items"], RUNS)
-
-
-def import_machines(
-    file: Annotated[
-        str, typer.Argument(help="CSV or JSON file in the platform's CMDB directory / 文件", metavar="FILE")
-    ],
-    name: Annotated[str, typer.Option("--name", help="Name of the source; from the file's by default / 来源名称")] = "",
-    mapping: Annotated[
-        list[str], typer.Option("--map", help="field=column, where they differ; repeat it / 映射")
-    ] = NOTHING,
-    delimiter: Annotated[str, typer.Option(help="Of a CSV file / 分隔符")] = ",",
-    encoding: Annotated[str, typer.Option(help="utf-8 or gb18030 / 编码")] = "utf-8",
-    items: Annotated[str, typer.Option(help="Where the list is in a JSON file, e.g. data.hosts / 列表路径")] = "",
-    machine_credential: MachineCredentialOption = "",
-    machine_ssh_user: MachineUserOption = "root",
-    timeout: WaitOption = 300.0,
-    yes: YesOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Machines from a CSV or JSON file / 从文件导入机器
-
-    The file lies in the CMDB directory of the server (<data directory>/cmdb). The first call makes a CMDB source of
-    it, later ones sync that source again.
-    """
-    wanted = name or _source_name(file)
-    reading: dict[str, Any] = {"kind": "json", "path": file, "items": items}
-    if not file.lower().endswith(".json"):
-        reading = {"kind": "csv", "path": file, "delimiter": delimiter, "encoding": encoding}
-    with connect() as api:
-        try:
-            source = resolve.source(api, wanted)
-        except NoSuchThing:
-            config = _config(api, reading, pairs(mapping, "--map"), yes=yes)
-            body = {"name": wanted, "config": config, "interval_seconds": 0, "machine_ssh_user": machine_ssh_user}
-            if machine_credential:
-                body["machine_credential_id"] = resolve.credential_id(api, machine_credential)
-            source = api.post("/cmdb/sources", body)
-        run = _ended(api, _sync(api, source["id"]), timeout)
-    _show_run(run, as_json=as_json)
-
-
-def _source_name(file: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", PurePosixPath(file).stem.lower()).strip("-")[:50] or "file"
-
-
-def _config(api: Api, reading: dict[str, Any], renamed: dict[str, str], *, yes: bool) -> dict[str, Any]:
-    """Map every column that has the name of one of our fields; show what the first rows become, and ask."""
-    from autorke.integrations.cmdb.fields import FIELDS, REQUIRED
-
-    unknown = sorted(set(renamed) - set(FIELDS))
-    if unknown:
-        raise BadUsage(field="--map", zh=f"没有字段 {', '.join(unknown)}", en=f"no such field: {', '.join(unknown)}")
-    first = {name: {"path": renamed.get(name, name)} for name in sorted(REQUIRED)}
-    rows = api.post("/cmdb/preview", {"config": {"source": reading, "mapping": {"fields": first}}})["rows"]
-    there = {key for row in rows if isinstance(row, dict) for key in row}
-    fields = {
-        name: {"path": renamed.get(name, name)}
-        for name in FIELDS
-        if renamed.get(name, name) in there or name in renamed
-    }
-    if "cmdb_id" not in fields and "sn" in fields:
-        fields["cmdb_id"] = fields["sn"]
-    missing = sorted(REQUIRED - set(fields))
-    if missing:
-        known, lack = ", ".join(map(safe, sorted(there))), ", ".join(missing)
-        raise BadUsage(
-            field="--map",
-            zh=f"文件没有列 {lack}；现有列：{known}",
-            en=f"the file has no column for {lack}; it has: {known}",
-        )
-    config = {"source": reading, "mapping": {"fields": fields}}
-    seen = api.post("/cmdb/preview", {"config": config})
-    shape = columns(*((field, field, field) for field in sorted(fields)))
-    say(word("前几行会成为：", "The first rows become:"))
-    if not yes:
-        print_table([machine["values"] for machine in seen["machines"]], shape)
-        print_table(seen["refused"], REFUSALS, word("被拒绝的行", "Refused rows"))
-    agree(word("导入？", "Import?"), yes=yes)
-    return config

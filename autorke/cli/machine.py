@@ -9,9 +9,9 @@ import typer
 
 from autorke.cli import lists, resolve
 from autorke.cli.client import Api, connect
-from autorke.cli.cmdb import import_machines
 from autorke.cli.errors import NOT_FOUND, BadUsage, FingerprintDiffers
 from autorke.cli.lists import AllOption, ColumnsOption, CursorOption, FilterOption, LimitOption, Listing, SortOption
+from autorke.cli.machine_import import import_machines
 from autorke.cli.options import NOTHING, JsonOption, YesOption, agree, read_file
 from autorke.cli.output import columns, print_details, print_json, print_table, safe, say, shown, waiting, word
 

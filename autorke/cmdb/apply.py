@@ -51,6 +51,14 @@ class AddressesTangled(Conflict):
     )
 
 
+class RowsRefused(Exception):
+    """Rows that cannot become machines, for a caller that wants all of them or nothing. Lines, fields and reasons."""
+
+    def __init__(self, refusals: list[dict[str, Any]]) -> None:
+        super().__init__(f"{len(refusals)} rows")
+        self.refusals = refusals
+
+
 @dataclass
 class Counts:
     """What one sync did. `refusals` holds the first rows refused: line, sn, field, reason."""
@@ -77,12 +85,14 @@ class Terms:
     machine_ssh_user: str
     max_vanished_percent: int
     accept_drop: bool = False
+    all_rows: bool = False
+    """One refused row refuses everything."""
 
 
 def apply(connection: Connection, terms: Terms) -> Counts:
     """Bring the machines in line with the stage, in the caller's transaction.
 
-    Raises CmdbEmpty, TooManyVanished, AddressesTangled: then the caller rolls back and nothing was written.
+    Raises CmdbEmpty, TooManyVanished, AddressesTangled, RowsRefused: the caller rolls back, and nothing was written.
     """
     connection.execute(text("set local statement_timeout = '10min'"))
     connection.execute(text("select pg_advisory_xact_lock(hashtextextended('autorke.cmdb.apply', 0))"))
@@ -94,6 +104,8 @@ def apply(connection: Connection, terms: Terms) -> Counts:
     _guard_drop(connection, terms)
     _refuse_taken_addresses(connection)
     _count(connection, counts)
+    if terms.all_rows and counts.refused:
+        raise RowsRefused(counts.refusals)
     if counts.created:
         connection.execute(text(_insert_machines(terms.mapped)), _start(terms))
         connection.execute(text("analyze machine"))

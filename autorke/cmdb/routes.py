@@ -9,10 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter
 from sqlalchemy import select
 
-from autorke.cmdb import freshness, service
+from autorke.cmdb import freshness, imports, service
 from autorke.cmdb.models import CmdbRun, CmdbSource
 from autorke.cmdb.schemas import (
     FreshnessOut,
+    ImportIn,
+    ImportOut,
     MappingPreviewOut,
     PreviewIn,
     RunOut,
@@ -115,6 +117,24 @@ def list_runs(source_id: UUID, _actor: Syncer, session: SessionDep, query: PageD
 def get_run(run_id: UUID, _actor: Syncer, session: SessionDep) -> CmdbRun:
     """One sync: how it stands or how it ended."""
     return service.get_run(session, run_id)
+
+
+@router.post("/imports", response_model=ImportOut)
+def import_machines(body: ImportIn, actor: Configurer, session: SessionDep) -> imports.Imported:
+    """Machines from a file whose content is sent along: all of its rows, or none. Try it first with `dry_run`."""
+    done = imports.import_machines(session, body, by=actor.name)
+    if not done.dry_run:
+        audit.record(
+            session,
+            actor,
+            action="machine.import",
+            object_type="cmdb_source",
+            object_id=done.source_id,
+            name=body.name,
+            received=done.counts.received,
+            accept_drop=body.accept_drop,
+        )
+    return done
 
 
 @router.post("/preview", response_model=MappingPreviewOut)

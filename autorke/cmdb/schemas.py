@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, field_validator
 
 from autorke.core.schemas import In, Out
 from autorke.integrations.cmdb import CmdbConfig
+from autorke.integrations.cmdb.config import DottedPath
+from autorke.integrations.cmdb.fields import FIELDS
 from autorke.web.fields import Id
 
 EXAMPLE_CONFIG: dict[str, Any] = {
@@ -77,6 +79,58 @@ class SourcePatch(SourceFields):
 
 class SyncIn(In):
     accept_drop: bool = Field(False, description="Let any number of machines vanish, this once")
+
+
+class CsvFormat(In):
+    """A header row, then one machine in each row."""
+
+    kind: Literal["csv"]
+    delimiter: Literal[",", ";", "\t", "|"] = ","
+
+
+class JsonFormat(In):
+    """A list of objects, at a dotted path of the document."""
+
+    kind: Literal["json"]
+    items: DottedPath = ""
+
+
+class ImportIn(In):
+    """A file of machines with its content. Columns named like a field of ours are taken; `mapping` names others."""
+
+    model_config = ConfigDict(
+        str_strip_whitespace=False,
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "purchase-2026",
+                    "format": {"kind": "csv"},
+                    "text": "sn,hostname,ip\nS1,bm-1,10.0.0.1\n",
+                    "mapping": {"address": "ip"},
+                    "dry_run": True,
+                }
+            ]
+        },
+    )
+
+    name: Name
+    format: Annotated[CsvFormat | JsonFormat, Field(discriminator="kind")]
+    text: Annotated[str, Field(min_length=1, max_length=8_000_000, description="The content of the file")]
+    mapping: dict[str, Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        default={}, description="Field → column; a dotted path in JSON rows"
+    )
+    machine_credential_id: Id | None = Field(None, description="How new machines are logged in to")
+    machine_ssh_user: UnixUser = "root"
+    accept_drop: bool = Field(False, description="Let any number of machines of this name vanish, this once")
+    dry_run: bool = Field(False, description="Check and count; write nothing")
+
+    @field_validator("mapping")
+    @classmethod
+    def _known(cls, mapping: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(mapping) - set(FIELDS))
+        if unknown:
+            raise ValueError(f"no such field: {', '.join(unknown)}"[:300])
+        return mapping
 
 
 class PreviewIn(In):
@@ -149,6 +203,30 @@ class MappedOut(Out):
     line: int
     values: dict[str, str | int]
     extra: dict[str, Any]
+
+
+class ImportCountsOut(Out):
+    """Machines by what became of them; `conflicts` are open ones of the source."""
+
+    received: int
+    created: int
+    changed: int
+    unchanged: int
+    returned: int
+    vanished: int
+    conflicts: int
+
+
+class ImportOut(Out):
+    """What an import did; a dry run would have done it, and its ids exist nowhere."""
+
+    dry_run: bool
+    source_id: UUID
+    run_id: UUID
+    columns: dict[str, str] = Field(description="Field → column that filled it")
+    ignored: list[str] = Field(description="Columns that were not used")
+    machines: list[MappedOut] = Field(description="The first rows, as machines")
+    counts: ImportCountsOut
 
 
 class RefusedOut(Out):

@@ -20,6 +20,8 @@ from autorke.credentials import service as credentials
 from autorke.credentials.errors import WrongKind
 from autorke.credentials.kinds import Kind
 from autorke.integrations.cmdb import CmdbConfig, CmdbMachine, RefusedRow, fetch_rows
+from autorke.integrations.cmdb.config import UploadSource
+from autorke.integrations.cmdb.errors import FilledByImports
 from autorke.integrations.cmdb.mapping import mapper
 from autorke.users.access import Actor
 
@@ -57,8 +59,16 @@ def _check_credential(session: Session, source: CmdbSource) -> None:
             raise WrongKind(field="credential_id", name=found.name, kind=found.kind, wanted=", ".join(SECRET_KINDS))
 
 
+def _refuse_uploads(config: CmdbConfig) -> None:
+    if isinstance(config.source, UploadSource):
+        raise FilledByImports(field="config.source.kind")
+
+
 def create_source(session: Session, *, config: CmdbConfig, fields: Mapping[str, Any]) -> CmdbSource:
-    """A new source; due at once when it has an interval. A name in use is refused by the database (409)."""
+    """A new source; due at once when it has an interval. A name in use is refused by the database (409).
+
+    Raises FilledByImports for one that nobody could ask."""
+    _refuse_uploads(config)
     source = CmdbSource(config=config.model_dump(mode="json"), **fields)
     session.add(source)
     session.flush()
@@ -69,10 +79,13 @@ def create_source(session: Session, *, config: CmdbConfig, fields: Mapping[str, 
 def update_source(
     session: Session, source_id: UUID, *, version: int, config: CmdbConfig | None, fields: Mapping[str, Any]
 ) -> CmdbSource:
-    """Change a source. Raises NotFound, StaleSource, and WrongKind for its credential."""
+    """Change a source. Raises NotFound, StaleSource, WrongKind for its credential, and FilledByImports."""
     source = get_source(session, source_id)
     values = dict(fields)
+    if values.get("interval_seconds"):
+        _refuse_uploads(config_of(source))
     if config is not None:
+        _refuse_uploads(config)
         values["config"] = config.model_dump(mode="json")
     statement = (
         update(CmdbSource)
@@ -91,11 +104,12 @@ def update_source(
 def request_sync(session: Session, source_id: UUID, *, by: str, accept_drop: bool = False) -> CmdbRun:
     """Ask for a sync; the run that will do it. Asking twice before it starts gives the same run.
 
-    `accept_drop` lets any number of machines vanish, once. Raises NotFound, SourceDisabled.
+    `accept_drop` lets any number of machines vanish, once. Raises NotFound, SourceDisabled, FilledByImports.
     """
     source = session.get(CmdbSource, source_id, with_for_update=True)
     if source is None:
         raise NotFound(field="source_id", what="CMDB source", key=source_id)
+    _refuse_uploads(config_of(source))
     if not source.enabled:
         raise SourceDisabled(field="source_id", name=source.name)
     queued = select(CmdbRun).where(CmdbRun.source_id == source_id, CmdbRun.outcome == Outcome.QUEUED.value)

@@ -1,6 +1,7 @@
 """The answer of a CMDB, kept beside the tables until all of it is there: a temporary table, filled by COPY.
 
-The table lives as long as its connection. Each page is one short transaction, so none is open while the CMDB is asked.
+The table lives as long as its connection. A sync commits each page, so that no transaction is open while the CMDB is
+asked; an import stages and applies in the transaction of its request.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ def create(connection: Connection) -> None:
     """An empty stage on this connection; one that an earlier run left on it is dropped."""
     connection.execute(text("drop table if exists pg_temp.cmdb_stage"))
     connection.execute(_CREATE)
-    connection.commit()
+
+
+def drop(connection: Connection) -> None:
+    """For a connection that goes back to its pool."""
+    connection.execute(text("drop table if exists pg_temp.cmdb_stage"))
 
 
 def _machine_row(row: CmdbMachine) -> tuple[Any, ...]:
@@ -45,7 +50,7 @@ def _refused_row(row: RefusedRow) -> tuple[Any, ...]:
 
 
 def add(connection: Connection, page: Iterable[CmdbMachine | RefusedRow]) -> int:
-    """Append one page and commit; the number of rows."""
+    """Append one page; the number of rows."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)  # noqa: S101  the only driver this product uses
     count = 0
@@ -53,7 +58,6 @@ def add(connection: Connection, page: Iterable[CmdbMachine | RefusedRow]) -> int
         for row in page:
             copy.write_row(_machine_row(row) if isinstance(row, CmdbMachine) else _refused_row(row))
             count += 1
-    connection.commit()
     return count
 
 
@@ -62,4 +66,3 @@ def index(connection: Connection) -> None:
     connection.execute(text("create index on cmdb_stage (sn)"))
     connection.execute(text("create index on cmdb_stage (address)"))
     connection.execute(text("analyze cmdb_stage"))
-    connection.commit()

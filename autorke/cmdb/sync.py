@@ -35,8 +35,9 @@ CLAIM_AGAIN = timedelta(minutes=10)
 
 
 def files_root() -> Path:
-    """Where file sources live: the operator puts exports there."""
-    return get_settings().data_dir / "cmdb"
+    """Where file sources live: the operator puts exports there. Nothing outside of it is ever read for a source."""
+    settings = get_settings()
+    return settings.cmdb_dir or settings.data_dir / "cmdb"
 
 
 def due_sources(session: Session) -> list[UUID]:
@@ -156,9 +157,12 @@ def _stage_and_apply(
     transport: httpx.BaseTransport | None,
 ) -> Counts:
     staging.create(connection)
+    connection.commit()
     for page in fetch_pages(config, secret=secret, root=files_root(), transport=transport):
         staging.add(connection, page)
+        connection.commit()
     staging.index(connection)
+    connection.commit()
     with connection.begin():
         return apply(connection, terms)
 

@@ -6,6 +6,7 @@ A subclass sets `status`, `code`, `text`; its texts may use the keyword argument
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -31,6 +32,8 @@ class AutoRkeError(Exception):
     code: ClassVar[str] = "internal-error"
     text: ClassVar[Text] = Text(zh="内部错误", en="Internal error")
     remedy: ClassVar[Text] = Text(zh="", en="")
+    errors: Sequence[Mapping[str, Any]] = ()
+    """Every single fault, where one request has many: `{field, cause: {zh, en}}` and what else places it."""
 
     def __init__(self, *, field: str | None = None, **values: Any) -> None:
         self.field = field

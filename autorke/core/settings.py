@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     hint_resend: timedelta = Field(timedelta(seconds=2), description="READY attempts older than this are hinted again")
     gate_ttl: timedelta = Field(timedelta(hours=72), description="An undecided gate expires after this")
     cookie_secure: bool = Field(False, description="Set the Secure flag on session cookies (behind TLS: yes)")
+    cmdb_dir: Path | None = Field(
+        None, description="The only directory from which CMDB sources may read files; unset = <data dir>/cmdb"
+    )
     launcher_socket: Path | None = Field(None, description="This host's launcher; unset = spawn directly")
     run_dir: Path = Field(Path("/dev/shm"), description="tmpfs for per-attempt private files")  # noqa: S108
     package_sources: dict[str, str] = Field(

@@ -70,7 +70,7 @@ def _on_known(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AutoRkeError)  # noqa: S101  registered for this class only
     if error.status >= 500:
         log.error("request failed", extra={"code": error.code, "cause": error.message.en})
-    return response(request.scope, error)
+    return response(request.scope, error, errors=error.errors)
 
 
 def _on_validation(request: Request, error: Exception) -> JSONResponse:

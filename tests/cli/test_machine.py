@@ -225,54 +225,72 @@ def cmdb_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return files
 
 
-def test_import_machines_from_a_file(admin: Person, cmdb_files: Path) -> None:
-    (cmdb_files / "Hosts 1.csv").write_text(CSV + "S3,$(id),10.0.0.3,B3,1,x\n")
-    with syncing():
-        declined = admin.run("machine", "import", "Hosts 1.csv", text="n\n")
-        assert declined.exit_code == 1
-        assert "bm-1" in declined.stdout
-        assert admin.json("cmdb", "source", "list")["items"] == []
-        done = admin.run("machine", "import", "Hosts 1.csv", "--yes")
-        assert done.exit_code == 0, done.output
-        assert "$(id)" not in "".join(row["hostname"] for row in admin.json("machine", "list")["items"])
-        assert "hostname" in done.stdout
-        assert admin.json("machine", "show", "bm-2")["memory_mb"] == 2048
-        (cmdb_files / "Hosts 1.csv").write_text(CSV.replace("B1", "B9"))
-        assert admin.json("machine", "import", "Hosts 1.csv")["changed"] == 1
+def test_import_machines_from_a_file_of_this_computer(admin: Person, tmp_path: Path) -> None:
+    file = tmp_path / "Hosts 1.csv"
+    file.write_text(CSV)
+    declined = admin.run("machine", "import", str(file), text="n\n")
+    assert declined.exit_code == 1
+    assert "bm-1" in declined.stdout
+    assert "not used: hall" in declined.stderr
+    assert admin.json("machine", "list")["items"] == []
+    assert admin.json("cmdb", "source", "list")["items"] == []
+    done = admin.ok("machine", "import", str(file), "--yes")
+    assert "New" in done.stdout
+    assert admin.json("machine", "show", "bm-2")["memory_mb"] == 2048
+    file.write_text(CSV.replace("B1", "B9"))
+    assert admin.json("machine", "import", str(file), "--yes")["counts"]["changed"] == 1
     assert admin.json("machine", "show", "bm-1")["rack"] == "B9"
     assert [row["name"] for row in admin.json("cmdb", "source", "list")["items"]] == ["hosts-1"]
+    piped = admin.json("machine", "import", "-", "--name", "hosts-1", "--yes", text=CSV)
+    assert piped["counts"]["changed"] == 1
+
+
+def test_a_path_of_the_server_is_no_file_to_import(
+    admin: Person, cmdb_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is the client's: one that only lies beside the server's data is not found."""
+    (cmdb_files / "there.csv").write_text(CSV)
+    monkeypatch.chdir(tmp_path)
+    done = admin.run("machine", "import", "there.csv", "--yes")
+    assert (done.exit_code, "there.csv" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words", "code", "told"),
     [
-        ("a.csv", "sn,hostname\nS1,bm-1\n", (), 2, "no column for address"),
-        ("a.csv", "sn,hostname,ip\nS1,bm-1,10.0.0.1\n", ("--map", "address"), 2, "key=value expected"),
-        ("a.csv", "sn,hostname,ip\nS1,bm-1,10.0.0.1\n", ("--map", "speed=ip"), 2, "no such field"),
-        ("a.csv", "sn,hostname,address\nS1,bm-1\n", (), 6, "source"),
-        ("a.json", "{", (), 6, "source"),
-        ("other.csv", "", (), 6, "source.path"),
+        ("a.csv", b"sn,hostname\nS1,bm-1\n", (), 1, "no column for address"),
+        ("a.csv", b"sn,hostname,ip\nS1,bm-1,10.0.0.1\n", ("--map", "address"), 2, "key=value expected"),
+        ("a.csv", b"sn,hostname,ip\nS1,bm-1,10.0.0.1\n", ("--map", "speed=ip"), 1, "no such field"),
+        ("a.csv", b"sn,hostname,address\nS1,bm-1\n", (), 1, "line 2, column address"),
+        ("a.csv", b"sn,hostname,address\nS1,b m,x\nS2,bm-2,y\n", (), 1, "text.3.address: "),
+        ("a.json", b"{", (), 1, "line 1, column 2"),
+        ("a.csv", "sn,hostname,address,owner\nS1,bm-1,10.0.0.1,张三\n".encode("gb18030"), (), 2, "not utf-8 at byte"),
+        ("a.csv", b"x", ("--encoding", "klingon"), 2, "no such encoding"),
+        ("a.csv", b"x" * 8_000_001, (), 2, "larger than"),
     ],
 )
-def test_a_file_that_does_not_fit_makes_no_source(
-    admin: Person, cmdb_files: Path, name: str, content: str, words: tuple[str, ...], code: int, told: str
+def test_a_file_that_does_not_fit_writes_nothing(
+    admin: Person, tmp_path: Path, name: str, content: bytes, words: tuple[str, ...], code: int, told: str
 ) -> None:
-    (cmdb_files / name).write_text(content)
-    file = "none.csv" if name == "other.csv" else name
-    done = admin.run("machine", "import", file, "--yes", *words)
+    (tmp_path / name).write_bytes(content)
+    done = admin.run("machine", "import", str(tmp_path / name), "--yes", *words)
     assert told in done.stderr
     assert done.exit_code == code
     assert admin.json("cmdb", "source", "list")["items"] == []
+    assert admin.json("machine", "list")["items"] == []
 
 
-def test_import_json_with_renamed_columns(admin: Person, cmdb_files: Path) -> None:
+def test_import_json_with_renamed_columns(admin: Person, tmp_path: Path) -> None:
     rows = {"data": [{"serial": "S1", "hostname": "bm-1", "ip": "10.0.0.1"}]}
-    (cmdb_files / "h.json").write_text(json.dumps(rows))
-    with syncing():
-        run = admin.json(
-            "machine", "import", "h.json", "--items", "data", "--map", "sn=serial", "--map", "address=ip", "--yes"
-        )
-    assert run["created"] == 1
+    (tmp_path / "h.json").write_text(json.dumps(rows))
+    renamed = ("--items", "data", "--map", "sn=serial", "--map", "address=ip", "--yes")
+    assert admin.json("machine", "import", str(tmp_path / "h.json"), *renamed)["counts"]["created"] == 1
+
+
+def test_import_in_the_encoding_of_chinese_spreadsheets(admin: Person, tmp_path: Path) -> None:
+    (tmp_path / "h.csv").write_bytes("sn,hostname,address,owner\nS1,bm-1,10.0.0.1,张三\n".encode("gb18030"))
+    admin.ok("machine", "import", str(tmp_path / "h.csv"), "--encoding", "gb18030", "--yes")
+    assert admin.json("machine", "show", "bm-1")["owner"] == "张三"
 
 
 def test_cmdb_sources_are_added_synced_and_their_runs_listed(admin: Person, cmdb_files: Path, tmp_path: Path) -> None:

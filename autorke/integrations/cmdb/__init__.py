@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 
 from autorke.integrations.cmdb import files, http
-from autorke.integrations.cmdb.config import CmdbConfig, HttpSource
+from autorke.integrations.cmdb.config import CmdbConfig, HttpSource, UploadSource
+from autorke.integrations.cmdb.errors import FilledByImports
 from autorke.integrations.cmdb.mapping import CmdbMachine, RefusedRow, mapper
 
 __all__ = ["CmdbConfig", "CmdbMachine", "RefusedRow", "fetch_pages", "fetch_rows"]
@@ -17,7 +18,9 @@ __all__ = ["CmdbConfig", "CmdbMachine", "RefusedRow", "fetch_pages", "fetch_rows
 def fetch_rows(
     config: CmdbConfig, *, secret: str | None, root: Path, transport: httpx.BaseTransport | None = None
 ) -> Iterator[list[object]]:
-    """Pages of rows as the CMDB sent them, for the mapping preview."""
+    """Pages of rows as the CMDB sent them, for the mapping preview. Raises FilledByImports, or later a CmdbError."""
+    if isinstance(config.source, UploadSource):
+        raise FilledByImports(field="config.source.kind")
     if isinstance(config.source, HttpSource):
         return http.fetch_rows(config.source, secret=secret, transport=transport)
     return files.fetch_rows(config.source, root=root)

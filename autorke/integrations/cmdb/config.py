@@ -151,11 +151,20 @@ class HttpSource(In):
     allow_loopback: bool = Field(False, description="Only for a CMDB on this very machine (demo, tests)")
 
 
+def _inside(value: str) -> str:
+    if ".." in value.split("/"):
+        raise ValueError("a path inside the CMDB directory expected, without '..'")
+    return value
+
+
+RelativePath = Annotated[str, Field(pattern=r"^[^/\x00][^\x00]*$", max_length=500), AfterValidator(_inside)]
+
+
 class CsvSource(In):
-    """A CSV file with a header row, in the directory the operator of the platform set aside for it."""
+    """A CSV file with a header row, in the directory that the operator of the platform set aside (AUTORKE_CMDB_DIR)."""
 
     kind: Literal["csv"]
-    path: str = Field(pattern=r"^[^/\x00][^\x00]*$", max_length=500)
+    path: RelativePath
     delimiter: Literal[",", ";", "\t", "|"] = ","
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
     max_bytes: int = Field(200_000_000, ge=1, le=1_000_000_000)
@@ -165,12 +174,18 @@ class JsonSource(In):
     """A JSON file with a list of rows."""
 
     kind: Literal["json"]
-    path: str = Field(pattern=r"^[^/\x00][^\x00]*$", max_length=500)
+    path: RelativePath
     items: DottedPath = ""
     max_bytes: int = Field(200_000_000, ge=1, le=1_000_000_000)
 
 
-Source = Annotated[HttpSource | CsvSource | JsonSource, Field(discriminator="kind")]
+class UploadSource(In):
+    """Nothing to ask: people import files, whose content comes with the request."""
+
+    kind: Literal["upload"]
+
+
+Source = Annotated[HttpSource | CsvSource | JsonSource | UploadSource, Field(discriminator="kind")]
 
 
 class CmdbConfig(In):

@@ -44,6 +44,17 @@ class CmdbTooLarge(CmdbError):
     remedy = Text(zh="提高该来源的上限，或减小每页大小", en="Raise this source's limit or ask for smaller pages")
 
 
+class FilledByImports(CmdbError):
+    """There is nothing to ask: the content comes with each import."""
+
+    status = 409
+    code = "cmdb-filled-by-imports"
+    text = Text(zh="该来源由导入的文件填充，不能同步或配置", en="This source is filled by imported files, not asked")
+    remedy = Text(
+        zh="再次导入文件：autorke machine import 文件", en="Import the file again: autorke machine import FILE"
+    )
+
+
 class AddressDenied(CmdbError):
     """The URL leads where the platform must not be sent (link-local, metadata services, own loopback)."""
 

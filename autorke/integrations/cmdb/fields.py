@@ -83,3 +83,14 @@ FIELDS: dict[str, Parse] = {
 }
 REQUIRED = frozenset({"cmdb_id", "sn", "hostname", "address"})
 NUMBERS = frozenset(name for name, parse in FIELDS.items() if parse in (_count, _port))
+
+EXPECTED: dict[Parse, str] = {
+    _text: "一行不超过 255 个可打印字符的文本",
+    _hostname: "DNS-1123 主机名：小写字母、数字、“-”、“.”，不超过 253 个字符",
+    _address: "一台主机的 IPv4 或 IPv6 地址",
+    _serial: "序列号：字母、数字、空格和 . _ : / + -，不超过 64 个字符，不是固件占位符",
+    _host_key: "OpenSSH 公钥：类型 base64",
+    _count: "0 到 2147483647 的整数",
+    _port: "1 到 65535 的端口号",
+}
+"""What a value should have been, for people who read Chinese; the parsers themselves say it in English."""

@@ -2,67 +2,60 @@
 
 from __future__ import annotations
 
-import csv
+import os
+import stat
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from autorke.integrations.cmdb.config import CsvSource, JsonSource
 from autorke.integrations.cmdb.errors import CmdbMalformed, CmdbTooLarge, CmdbUnreachable
-from autorke.integrations.cmdb.mapping import dig, parse_json
+from autorke.integrations.cmdb.tables import NoTable, csv_rows, json_rows
 
 PAGE = 1_000
 
 
 def _text(source: CsvSource | JsonSource, root: Path, encoding: str) -> str:
-    """The file's text. The path is relative to `root` and, links followed, stays inside it."""
+    """The file's text. The path is relative to `root` and, links followed, stays inside it.
+
+    What is outside is refused in the same words as what is not there: nobody learns from us which files exist.
+    """
     try:
-        path = (root / source.path).resolve(strict=True)
-        if not path.is_relative_to(root.resolve(strict=True)) or not path.is_file():
-            raise CmdbUnreachable(field="source.path", reason=f"{source.path} is not a file of the CMDB directory")
-        if path.stat().st_size > source.max_bytes:
-            raise CmdbTooLarge(field="source.max_bytes", limit=f"{source.max_bytes} bytes")
-        return path.read_bytes().decode(encoding)
+        data = _content(source, root)
     except OSError as error:
-        raise CmdbUnreachable(field="source.path", reason=f"{source.path}: {error.strerror}") from error
+        raise CmdbUnreachable(field="source.path", reason=f"no readable file {source.path}") from error
+    if len(data) > source.max_bytes:
+        raise CmdbTooLarge(field="source.max_bytes", limit=f"{source.max_bytes} bytes")
+    try:
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise CmdbMalformed(field="source.encoding", reason=f"not {encoding} at byte {error.start}") from error
 
 
-def _paged(rows: Iterator[object]) -> Iterator[list[object]]:
-    while page := list(islice(rows, PAGE)):
-        yield page
-
-
-def _csv_rows(text: str, delimiter: str) -> Iterator[object]:
-    if "\x00" in text:
-        raise CmdbMalformed(field="source", reason="a NUL character")
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if not header or len(set(header)) != len(header):
-            raise CmdbMalformed(field="source", reason="the header row is empty or names a column twice")
-        for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                reason = f"line {reader.line_num}: {len(cells)} cells, the header has {len(header)}"
-                raise CmdbMalformed(field="source", reason=reason)
-            yield dict(zip(header, cells, strict=True))
-    except csv.Error as error:
-        raise CmdbMalformed(field="source", reason=f"line {reader.line_num}: {error}") from error
+def _content(source: CsvSource | JsonSource, root: Path) -> bytes:
+    """At most one byte more than the source allows. Raises OSError."""
+    inside = root.resolve(strict=True)
+    path = (inside / source.path).resolve(strict=True)
+    if not path.is_relative_to(inside):
+        raise FileNotFoundError(source.path)
+    # Not blocking: a named pipe would keep us waiting for ever. No link: it could have been put there just now.
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise FileNotFoundError(source.path)
+        return file.read(source.max_bytes + 1)
 
 
 def fetch_rows(source: CsvSource | JsonSource, *, root: Path) -> Iterator[list[object]]:
     """Pages of rows of a file below `root`. Raises a CmdbError when any of it cannot be read."""
     if isinstance(source, CsvSource):
         encoding = "utf-8-sig" if source.encoding == "utf-8" else source.encoding
-        yield from _paged(_csv_rows(_text(source, root, encoding), source.delimiter))
-        return
+        rows = csv_rows(_text(source, root, encoding), source.delimiter)
+    else:
+        rows = json_rows(_text(source, root, "utf-8-sig"), source.items)
     try:
-        rows = dig(parse_json(_text(source, root, "utf-8-sig")), source.items)
-    except (ValueError, RecursionError) as error:
-        raise CmdbMalformed(field="source", reason=f"not JSON: {error}"[:300]) from error
-    if not isinstance(rows, list):
-        raise CmdbMalformed(field="source.items", reason=f"no list at '{source.items}'")
-    yield from _paged(iter(rows))
+        while page := [row for _, row in islice(rows, PAGE)]:
+            yield page
+    except NoTable as error:
+        where = f"line {error.line}: " if error.line else ""
+        raise CmdbMalformed(field="source", reason=f"{where}{error}") from error

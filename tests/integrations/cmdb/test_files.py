@@ -87,6 +87,34 @@ def test_files_outside_of_the_directory_are_not_read(tmp_path: Path, path: str) 
         _read(root, kind="csv", path=path)
 
 
+def test_nothing_tells_which_files_exist_outside(tmp_path: Path) -> None:
+    root = tmp_path / "cmdb"
+    root.mkdir()
+    (tmp_path / "there.csv").write_text(CSV)
+    os.symlink(tmp_path / "there.csv", root / "a.csv")
+    os.symlink(tmp_path / "not-there.csv", root / "b.csv")
+    said = set()
+    for path in ("a.csv", "b.csv"):
+        with pytest.raises(CmdbUnreachable) as caught:
+            _read(root, kind="csv", path=path)
+        said.add(caught.value.message.en.replace(path, "it"))
+    assert len(said) == 1
+    with pytest.raises(ValueError, match="without"):
+        _config(kind="json", path="a/../../there.json")
+
+
+def test_a_named_pipe_is_no_file_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "hosts.csv")
+    with pytest.raises(CmdbUnreachable):
+        _read(tmp_path, kind="csv", path="hosts.csv")
+
+
+def test_a_link_inside_the_directory_may_name_the_newest_file(tmp_path: Path) -> None:
+    (tmp_path / "hosts-2.csv").write_text(CSV)
+    os.symlink("hosts-2.csv", tmp_path / "hosts.csv")
+    assert len(_read(tmp_path, kind="csv", path="hosts.csv")) == 2
+
+
 def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     (tmp_path / "hosts.csv").write_text(CSV)
     with pytest.raises(CmdbTooLarge):
