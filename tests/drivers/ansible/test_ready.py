@@ -62,7 +62,7 @@ def test_a_host_whose_dev_pts_is_missing_is_found_out(memory: Path) -> None:
     hidden = 'mount -t tmpfs none /dev/pts && exec "$@"'
     command = ["unshare", "--mount", "sh", "-c", hidden, "sh", sys.executable, "-c", probe]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if "unshare failed" in done.stderr or "permission denied" in done.stderr:
-        pytest.skip("SKIPPED: this machine grants no mount namespace")
+    if done.stderr.startswith(("unshare:", "mount:")):
+        pytest.skip("SKIPPED: no mount namespace is granted here, or this is a chroot, where none can be made private")
     assert done.returncode == 1
     assert "NoTerminal" in done.stderr.splitlines()[-1]
