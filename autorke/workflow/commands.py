@@ -15,14 +15,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from autorke.core.canonical import sha256_hex
-from autorke.core.errors import Conflict, InvalidTransition, NotFound, Text
+from autorke.core.errors import InvalidTransition, NotFound
 from autorke.core.ids import new_id
-from autorke.workflow import attempts, engine, gates, lifecycle, locks, results
+from autorke.workflow import attempts, engine, gates, lifecycle, locks, options, results
 from autorke.workflow.definition import Accepted, Effect, Flow, Step, find_flow
 from autorke.workflow.errors import (
+    AlreadyPaused,
     DeathNotProven,
     IdempotencyConflict,
     NothingToRetry,
+    NotPaused,
     ReasonNeeded,
     SecondPersonNeeded,
     UnknownFlow,
@@ -32,9 +34,6 @@ from autorke.workflow.gates import Decision
 from autorke.workflow.journal import By, lock_ticket, record
 from autorke.workflow.models import Attempt, Gate, NodeResult, StepRow, Ticket, TicketNode
 from autorke.workflow.states import (
-    NEEDS_PERSON,
-    TERMINAL_TICKET,
-    AttemptState,
     GatePhase,
     GateState,
     NodeState,
@@ -42,14 +41,6 @@ from autorke.workflow.states import (
     StepState,
     TicketState,
 )
-
-RETRYABLE = frozenset({StepState.PARTIAL, StepState.FAILED, StepState.PLAN_FAILED, StepState.GATE_CLOSED})
-REPLANNABLE = frozenset({StepState.PLAN_FAILED, StepState.GATE_CLOSED})
-
-
-class Ended(Conflict):
-    code = "ticket-ended"
-    text = Text(zh="工单已结束（{state}）", en="The ticket has ended ({state})")
 
 
 def submit(
@@ -154,8 +145,7 @@ def step_rows(flow: Flow, accepted: Accepted[Any], ticket_id: UUID) -> list[Step
 def open_ticket(session: Session, ticket_id: UUID) -> Ticket:
     """The ticket, locked; raises Ended for one that is over."""
     ticket = lock_ticket(session, ticket_id)
-    if ticket.state in TERMINAL_TICKET:
-        raise Ended(state=ticket.state)
+    options.refuse(options.ended(ticket))
     return ticket
 
 
@@ -242,8 +232,7 @@ def retry(session: Session, ticket_id: UUID, key: str, by: By, nodes: Sequence[s
     """Plan the step again for exactly its failed, unreachable and not-started nodes, or some of them (P10)."""
     ticket = open_ticket(session, ticket_id)
     step = find_step(session, ticket, key)
-    if StepState(step.state) not in RETRYABLE or ticket.cancel_requested_at is not None:
-        raise InvalidTransition(what=f"step {key}", state=step.state, action="be retried")
+    options.refuse(options.retry(ticket, step))
     unfinished = results.open_nodes(session, ticket.id, step)
     chosen = list(nodes) if nodes is not None else unfinished
     strangers = sorted(set(chosen) - set(unfinished))
@@ -290,16 +279,15 @@ def exclude(session: Session, ticket_id: UUID, nodes: Sequence[str], by: By, rea
     strangers = sorted(set(nodes) - set(rows))
     if strangers:
         raise UnknownNodes(field="nodes", nodes=", ".join(strangers))
-    stuck = [s for s in engine.steps_of(session, ticket) if StepState(s.state) in NEEDS_PERSON - {StepState.UNKNOWN}]
-    if not stuck or len(set(nodes)) == len(rows):
-        raise InvalidTransition(what="ticket", state=ticket.state, action="leave these nodes out")
+    steps = engine.steps_of(session, ticket)
+    options.refuse(options.exclude(ticket, steps, left=len(rows) - len(set(nodes))))
     for node_id in nodes:
         rows[node_id].excluded_at = func.clock_timestamp()
         rows[node_id].excluded_reason = reason
     session.flush()
     record(session, ticket, "node.excluded", by, {"nodes": list(nodes), "reason": reason})
-    step = stuck[0]
-    if StepState(step.state) in REPLANNABLE:
+    step = next(step for step in steps if step.state in options.STUCK)
+    if StepState(step.state) in options.REPLANNABLE:
         engine.start_planning(session, ticket, step)
     elif not results.open_nodes(session, ticket.id, step):
         engine.await_confirmation(session, ticket, step)
@@ -308,8 +296,12 @@ def exclude(session: Session, ticket_id: UUID, nodes: Sequence[str], by: By, rea
 
 
 def pause(session: Session, ticket_id: UUID, by: By, *, paused: bool) -> Ticket:
-    """Stop before the next node or step, or go on. Nodes that have begun finish."""
+    """Stop before the next node or step, or go on. Nodes that have begun finish. What is so already stays so."""
     ticket = open_ticket(session, ticket_id)
+    refusal = options.pause(ticket) if paused else options.resume(ticket)
+    if isinstance(refusal, AlreadyPaused | NotPaused):
+        return ticket
+    options.refuse(refusal)
     ticket.pause_requested_at = func.clock_timestamp() if paused else None
     session.flush()
     session.refresh(ticket)
@@ -321,7 +313,7 @@ def pause(session: Session, ticket_id: UUID, by: By, *, paused: bool) -> Ticket:
 def cancel(session: Session, ticket_id: UUID, by: By, reason: str) -> Ticket:
     """Ask for the end: at once where nothing runs, at the next safe point where something does (P9)."""
     ticket = open_ticket(session, ticket_id)
-    if ticket.cancel_requested_at is None:
+    if options.cancel(ticket) is None:
         ticket.cancel_requested_at = func.clock_timestamp()
         session.flush()
         session.refresh(ticket)
@@ -333,10 +325,7 @@ def cancel(session: Session, ticket_id: UUID, by: By, reason: str) -> Ticket:
 def close_failed(session: Session, ticket_id: UUID, by: By, reason: str) -> Ticket:
     """Give up a ticket that needs a person; everything done so far stays recorded node by node."""
     ticket = open_ticket(session, ticket_id)
-    steps = engine.steps_of(session, ticket)
-    stuck = [s for s in steps if StepState(s.state) in NEEDS_PERSON - {StepState.UNKNOWN}]
-    if not stuck:
-        raise InvalidTransition(what="ticket", state=ticket.state, action="be closed as failed")
+    options.refuse(options.needs_stuck(ticket, engine.steps_of(session, ticket)))
     if not reason.strip():
         raise ReasonNeeded(field="reason")
     record(session, ticket, "ticket.given_up", by, {"reason": reason})
@@ -360,8 +349,7 @@ def resolve(
     step = session.get(StepRow, attempt.step_id) if attempt else None
     if attempt is None or step is None or step.ticket_id != ticket.id:
         raise NotFound(what="attempt", key=str(attempt_id))
-    if attempt.state != AttemptState.UNKNOWN:
-        raise InvalidTransition(what="attempt", state=attempt.state, action="be resolved")
+    options.refuse(options.resolve(ticket, attempt))
     if not reason.strip():
         raise ReasonNeeded(field="reason")
     query = select(NodeResult.node_id).where(NodeResult.attempt_id == attempt.id, NodeResult.state == NodeState.UNKNOWN)

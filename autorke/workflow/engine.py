@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from autorke.core.db import db_now
 from autorke.core.settings import get_settings
-from autorke.workflow import attempts, gates, locks, results
+from autorke.workflow import attempts, gates, locks, options, results
 from autorke.workflow.definition import Node, find_flow
 from autorke.workflow.journal import SYSTEM, record, try_lock_ticket
 from autorke.workflow.models import Attempt, KeptSecret, StepRow, Ticket, TicketNode
@@ -247,13 +247,11 @@ def _cancel(session: Session, ticket: Ticket) -> None:
     steps = steps_of(session, ticket)
     for step in steps:
         for attempt in _live_attempts(session, step):
-            if attempt.purpose != Purpose.RUN or attempt.state == AttemptState.READY:
-                attempts.abandon(session, ticket, attempt, "cancelled")
-            elif attempt.state == AttemptState.CLAIMED:
-                attempts.abandon(session, ticket, attempt, "cancelled before its intent")
-            else:
+            if options.holds_up_cancel(attempt):
                 _settle_ticket_state(session, ticket)
                 return
+            claimed = attempt.purpose == Purpose.RUN and attempt.state == AttemptState.CLAIMED
+            attempts.abandon(session, ticket, attempt, "cancelled before its intent" if claimed else "cancelled")
     gates_left = [step for step in steps if step.state not in CLOSED_STEP and step.state != StepState.CANCELLED]
     for step in gates_left:
         gates.void_gates(session, ticket, step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autorke.core.errors import Conflict, Forbidden, Text, Unprocessable
+from autorke.core.errors import Conflict, Forbidden, InvalidTransition, Text, Unprocessable
 
 
 class StalePlan(Conflict):
@@ -45,6 +45,50 @@ class CommentNeeded(Unprocessable):
 class ReasonNeeded(Unprocessable):
     code = "reason-needed"
     text = Text(zh="必须写明理由", en="A reason is needed")
+
+
+class Ended(Conflict):
+    code = "ticket-ended"
+    text = Text(zh="工单已结束（{state}）", en="The ticket has ended ({state})")
+
+
+class BeingCancelled(InvalidTransition):
+    text = Text(zh="工单正在取消", en="The ticket is being cancelled")
+
+
+class AlreadyPaused(InvalidTransition):
+    text = Text(zh="工单已经暂停", en="The ticket is paused already")
+
+
+class NotPaused(InvalidTransition):
+    text = Text(zh="工单没有暂停", en="The ticket is not paused")
+
+
+class NothingStuck(InvalidTransition):
+    text = Text(
+        zh="没有失败、被驳回、已过期或无法计划的步骤",
+        en="No step has failed, was rejected, has expired or could not be planned",
+    )
+
+
+class ResolveFirst(InvalidTransition):
+    text = Text(zh="步骤 {step} 有结果未知的节点", en="Step {step} has nodes of which nobody knows what became of them")
+    remedy = Text(zh="先对每个未知节点给出结论", en="Say of each of them whether it is done, then go on")
+
+
+class StepNotRetryable(InvalidTransition):
+    text = Text(
+        zh="步骤 {step} 处于 {state}，没有什么可以重试", en="Step {step} is {state}: there is nothing in it to retry"
+    )
+
+
+class NobodyLeft(InvalidTransition):
+    text = Text(zh="不能排除全部节点", en="Not every node can be left out")
+    remedy = Text(zh="改为取消或关闭工单", en="Cancel or close the ticket instead")
+
+
+class NothingUnknown(InvalidTransition):
+    text = Text(zh="没有结果未知的执行", en="No attempt waits for somebody to say what became of it")
 
 
 class NothingToRetry(Conflict):

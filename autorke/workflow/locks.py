@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, func, literal, select, text, tuple_, union_all
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session, aliased
 
 from autorke.workflow.models import LockRequest, ResourceLock, Ticket
 from autorke.workflow.states import TicketState
@@ -111,6 +112,28 @@ def _ahead(session: Session, ticket_id: UUID, key: Key, place: int) -> list[Wait
     return [Waiting(*key, row.id, row.number, True) for row in held] + [
         Waiting(*key, row.id, row.number, False) for row in earlier
     ]
+
+
+def first_in_the_way(session: Session, ticket_ids: Collection[UUID]) -> dict[UUID, Waiting]:
+    """Of each of these queued tickets one thing that it waits for: a holder before one that only stands before it."""
+    mine, other = aliased(LockRequest), aliased(LockRequest)
+    wanted = (mine.ticket_id.label("waits"), mine.kind, mine.key)
+    held = (
+        select(*wanted, Ticket.id, Ticket.number, literal(True).label("holds"))
+        .join(ResourceLock, (ResourceLock.kind == mine.kind) & (ResourceLock.key == mine.key))
+        .join(Ticket, Ticket.id == ResourceLock.ticket_id)
+        .where(mine.ticket_id.in_(ticket_ids), ResourceLock.ticket_id != mine.ticket_id)
+    )
+    before = (other.kind == mine.kind) & (other.key == mine.key) & (other.id < mine.id)
+    earlier = (
+        select(*wanted, Ticket.id, Ticket.number, literal(False).label("holds"))
+        .join(other, before)
+        .join(Ticket, Ticket.id == other.ticket_id)
+        .where(mine.ticket_id.in_(ticket_ids), other.ticket_id != mine.ticket_id, Ticket.state == TicketState.QUEUED)
+    )
+    ways = union_all(held, earlier).subquery()
+    first = select(ways).ext(distinct_on(ways.c.waits)).order_by(ways.c.waits, ways.c.holds.desc(), ways.c.number)
+    return {row.waits: Waiting(row.kind, row.key, row.id, row.number, row.holds) for row in session.execute(first)}
 
 
 def ahead(session: Session, keys: Iterable[Key]) -> Sequence[Waiting]:

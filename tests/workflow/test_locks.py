@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from autorke.core.db import transaction
 from autorke.workflow import commands, engine, locks
+from autorke.workflow.errors import Ended
 from autorke.workflow.locks import Key
 from autorke.workflow.models import LockRequest, ResourceLock, Ticket
 from tests.workflow.conftest import USER, Desk
@@ -98,7 +99,7 @@ def test_a_storm_of_tickets_has_no_deadlock_no_double_hold_and_no_overtaking(des
 
     def tried(action: Callable[[Session], object]) -> None:
         """Somebody else may have cancelled it meanwhile; a deadlock or any other database error is raised."""
-        with suppress(commands.Ended), transaction() as session:
+        with suppress(Ended), transaction() as session:
             action(session)
 
     def live_one(form: dict[str, list[str]]) -> None:
