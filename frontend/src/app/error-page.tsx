@@ -1,5 +1,5 @@
 import { Link, useRouter } from "@tanstack/react-router";
-import { Button, Flex, Result, Spin } from "antd";
+import { Button, Flex, Spin } from "antd";
 import { useTranslation } from "react-i18next";
 import { asProblem } from "../api/problem";
 import { ProblemAlert } from "../components/problem-alert";
@@ -29,12 +29,11 @@ export function ErrorPage({ error, reset }: { error: unknown; reset?: () => void
 export function NotFoundPage() {
   const { t } = useTranslation();
   return (
-    <Result
-      status="404"
-      title={t("notFound.title")}
-      subTitle={t("notFound.text")}
-      extra={<Link to="/">{t("notFound.home")}</Link>}
-    />
+    <Flex vertical gap={12} align="center" className="page not-found">
+      <h1 className="page-title">{t("notFound.title")}</h1>
+      <span className="muted">{t("notFound.text")}</span>
+      <Link to="/">{t("notFound.home")}</Link>
+    </Flex>
   );
 }
 

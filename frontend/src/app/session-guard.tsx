@@ -1,16 +1,14 @@
 /** Signs in again over the page when the session has ended: nothing is unmounted, so nothing typed is lost. */
 import { useQueryClient } from "@tanstack/react-query";
-import { Modal } from "antd";
-import { useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { onSessionEnded } from "../api/http";
 import type { Me } from "../api/client";
-import { SignInForm } from "../components/sign-in-form";
 import { reconnectNow } from "../lib/live";
 import { meKey } from "../lib/queries";
 
+const SignInDialog = lazy(() => import("./sign-in-dialog"));
+
 export function SessionGuard() {
-  const { t } = useTranslation();
   const queryClient = useQueryClient();
   const [was, setWas] = useState<Me | null>(null);
   useEffect(
@@ -35,15 +33,10 @@ export function SessionGuard() {
     reconnectNow();
   };
   return (
-    <Modal open={was !== null} title={t("session.ended")} footer={null} closable={false} destroyOnHidden width={420}>
-      <p>{t("session.again")}</p>
-      {was && (
-        <SignInForm
-          name={was.name}
-          returnTo={window.location.pathname + window.location.search}
-          onSignedIn={signedIn}
-        />
-      )}
-    </Modal>
+    was && (
+      <Suspense fallback={null}>
+        <SignInDialog name={was.name} onSignedIn={signedIn} />
+      </Suspense>
+    )
   );
 }
