@@ -50,7 +50,7 @@ def test_a_command_for_the_api_loads_no_server() -> None:
 
 def test_every_group_is_there_and_has_help() -> None:
     shown = RUNNER.invoke(app, ["--help"]).stdout
-    groups = ("token", "machine", "credential", "cmdb", "cluster", "flow", "ticket", "rke", "admin")
+    groups = ("token", "machine", "credential", "cmdb", "cluster", "flow", "ticket", "lock", "rke", "admin")
     for group in groups:
         assert group in shown
         assert RUNNER.invoke(app, [group, "--help"]).exit_code == 0
