@@ -1,5 +1,19 @@
-import type { NavEntry } from "../../lib/feature";
+import { DesktopOutlined } from "@ant-design/icons";
+import { createRoute } from "@tanstack/react-router";
+import { lazyPage, type NavEntry } from "../../lib/feature";
+import { may } from "../../lib/queries";
+import { shellRoute } from "../../lib/roots";
+import { readMachineSearch } from "./search";
 
-export const routes = [] as const;
+const machinesRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: "/machines",
+  validateSearch: readMachineSearch,
+  component: lazyPage("machines", () => import("./machines-page"), "MachinesPage"),
+});
 
-export const nav: NavEntry[] = [];
+export const routes = [machinesRoute] as const;
+
+export const nav: NavEntry[] = [
+  { to: "/machines", label: "machines:nav", icon: <DesktopOutlined />, order: 20, visible: (me) => may(me, "machine:read") },
+];

@@ -1,0 +1,86 @@
+/** Filters as chips: a quick search, one chip per filter, and another by column, operator and value. */
+import { PlusOutlined } from "@ant-design/icons";
+import { Button, Flex, Input, Popover, Tag } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { FilterForm } from "./filter-form";
+import { parsed, quick, withFilter, withoutFilter } from "./filters";
+
+type Props = { filter: readonly string[]; onFilter: (filter: string[]) => void };
+
+/** `rack contains B12`, in the person's words; a choice by ids only says how many. */
+function Chip({ text, onEdit, onDrop }: { text: string; onEdit: () => void; onDrop: () => void }) {
+  const { t } = useTranslation("machines");
+  const one = parsed(text);
+  if (!one) return null;
+  const values = one.value.split(",");
+  const shown =
+    one.column === "id"
+      ? t("chip.ids", { count: values.length })
+      : `${t(`column.${one.column}`)} ${t(`operator.${one.operator}`)} ${values.map((value) => (one.column === "state" ? t(`state.${value}`) : value === "" ? t("chip.empty") : value)).join(", ")}`;
+  return (
+    <Tag className="chip" closable={{ closeIcon: undefined, "aria-label": t("chip.drop", { text: shown }) } as never} onClose={onDrop}>
+      {one.column === "id" ? shown : (
+        <button type="button" className="chip-text ellipsis" onClick={onEdit} title={shown}>
+          {shown}
+        </button>
+      )}
+    </Tag>
+  );
+}
+
+export function FilterBar({ filter, onFilter }: Props) {
+  const { t } = useTranslation("machines");
+  const [editing, setEditing] = useState<string | "new" | null>(null);
+  const [text, setText] = useState("");
+  const old = editing === null || editing === "new" ? null : parsed(editing);
+  const form = (
+    <FilterForm
+      key={editing ?? ""}
+      begin={old}
+      others={old && editing ? withoutFilter(filter, editing) : filter}
+      onDone={(made) => {
+        const rest = editing && editing !== "new" ? withoutFilter(filter, editing) : filter;
+        onFilter(withFilter(rest, made));
+        setEditing(null);
+      }}
+    />
+  );
+  return (
+    <Flex gap={8} wrap align="center" role="search" aria-label={t("filters")}>
+      <Input.Search
+        allowClear
+        style={{ width: 260 }}
+        value={text}
+        placeholder={t("quick")}
+        aria-label={t("quick")}
+        onChange={(event) => setText(event.target.value)}
+        onSearch={(value) => {
+          if (value.trim() === "") return;
+          onFilter(withFilter(filter, quick(value)));
+          setText("");
+        }}
+      />
+      {filter.map((one) => (
+        <Chip key={one} text={one} onEdit={() => setEditing(one)} onDrop={() => onFilter(withoutFilter(filter, one))} />
+      ))}
+      <Popover
+        trigger="click"
+        open={editing !== null}
+        onOpenChange={(open) => setEditing(open ? "new" : null)}
+        content={editing !== null && form}
+        destroyOnHidden
+        placement="bottomLeft"
+      >
+        <Button size="small" icon={<PlusOutlined />} aria-haspopup="dialog">
+          {t("addFilter")}
+        </Button>
+      </Popover>
+      {filter.length > 1 && (
+        <Button size="small" type="text" onClick={() => onFilter([])}>
+          {t("clearFilters")}
+        </Button>
+      )}
+    </Flex>
+  );
+}
