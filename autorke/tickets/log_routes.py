@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from autorke.core.db import transaction
 from autorke.tickets import logs, service
-from autorke.tickets.log_schemas import FirstErrorOut, FoundOut, LevelName, LinesOut, LogStreamOut, MergedOut
+from autorke.tickets.log_schemas import FirstErrorOut, LevelName, LinesOut, LogFoundOut, LogStreamOut, MergedOut
 from autorke.users.access import Actor
 from autorke.users.deps import allowed
 from autorke.web.deps import SessionDep
@@ -81,7 +81,7 @@ def read_log_lines(
     return logs.lines(session, row, from_line, count)
 
 
-@router.get("/logs/{stream_id}/search", response_model=FoundOut)
+@router.get("/logs/{stream_id}/search", response_model=LogFoundOut)
 def search_log(
     ticket_id: UUID,
     stream_id: UUID,

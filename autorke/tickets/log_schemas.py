@@ -45,7 +45,7 @@ class LinesOut(Out):
     closed: bool
 
 
-class FoundOut(Out):
+class LogFoundOut(Out):
     """Numbers of matching lines in the order of the search, `total` of them in this answer.
 
     `next_line` says where to go on with the same search; null: everything up to line `searched` was looked at.

@@ -1350,6 +1350,30 @@ export type ForgetIn = {
 };
 
 /**
+ * FoundOut
+ *
+ * `ambiguous` keys match several machines, `repeated` ones were pasted more than once.
+ */
+export type FoundOut = {
+    /**
+     * Matches
+     */
+    matches: Array<MatchOut>;
+    /**
+     * Missing
+     */
+    missing: Array<string>;
+    /**
+     * Ambiguous
+     */
+    ambiguous: Array<string>;
+    /**
+     * Repeated
+     */
+    repeated: Array<string>;
+};
+
+/**
  * FreshnessOut
  *
  * How fresh a source's machines are. `conflicts` counts open ones, `machines` and `vanished` count machines.
@@ -1970,6 +1994,36 @@ export type LockOut = {
      * Why it cannot be taken away now; null: nothing of the ticket can act
      */
     obstacle: Words | null;
+};
+
+/**
+ * LogFoundOut
+ *
+ * Numbers of matching lines in the order of the search, `total` of them in this answer.
+ *
+ * `next_line` says where to go on with the same search; null: everything up to line `searched` was looked at.
+ */
+export type LogFoundOut = {
+    /**
+     * Lines
+     */
+    lines: Array<number>;
+    /**
+     * Total
+     */
+    total: number;
+    /**
+     * Next Line
+     */
+    next_line: number | null;
+    /**
+     * Searched
+     */
+    searched: number;
+    /**
+     * Closed
+     */
+    closed: boolean;
 };
 
 /**
@@ -5547,30 +5601,6 @@ export type Words = {
 };
 
 /**
- * FoundOut
- *
- * `ambiguous` keys match several machines, `repeated` ones were pasted more than once.
- */
-export type AutorkeMachinesSchemasFoundOut = {
-    /**
-     * Matches
-     */
-    matches: Array<MatchOut>;
-    /**
-     * Missing
-     */
-    missing: Array<string>;
-    /**
-     * Ambiguous
-     */
-    ambiguous: Array<string>;
-    /**
-     * Repeated
-     */
-    repeated: Array<string>;
-};
-
-/**
  * ResolutionIn
  */
 export type AutorkeMachinesSchemasResolutionIn = {
@@ -5578,36 +5608,6 @@ export type AutorkeMachinesSchemasResolutionIn = {
      * Accept
      */
     accept: 'cmdb' | 'machine';
-};
-
-/**
- * FoundOut
- *
- * Numbers of matching lines in the order of the search, `total` of them in this answer.
- *
- * `next_line` says where to go on with the same search; null: everything up to line `searched` was looked at.
- */
-export type AutorkeTicketsLogSchemasFoundOut = {
-    /**
-     * Lines
-     */
-    lines: Array<number>;
-    /**
-     * Total
-     */
-    total: number;
-    /**
-     * Next Line
-     */
-    next_line: number | null;
-    /**
-     * Searched
-     */
-    searched: number;
-    /**
-     * Closed
-     */
-    closed: boolean;
 };
 
 /**
@@ -7181,7 +7181,7 @@ export type FindMachinesResponses = {
     /**
      * Successful Response
      */
-    200: AutorkeMachinesSchemasFoundOut;
+    200: FoundOut;
 };
 
 export type FindMachinesResponse = FindMachinesResponses[keyof FindMachinesResponses];
@@ -9623,7 +9623,7 @@ export type SearchLogResponses = {
     /**
      * Successful Response
      */
-    200: AutorkeTicketsLogSchemasFoundOut;
+    200: LogFoundOut;
 };
 
 export type SearchLogResponse = SearchLogResponses[keyof SearchLogResponses];
