@@ -1,4 +1,5 @@
 /** Tickets as the api tells of them, for tests: what a test does not name is plain. */
+import type { MatrixNodeOut } from "../api/client";
 import type { Attempt, Gate, Step, Ticket, TicketNode } from "../features/tickets/types";
 
 const AT = "2026-11-25T21:00:00Z";
@@ -101,14 +102,20 @@ export function makeTicket(steps: Step[], changes: Partial<Ticket> = {}): Ticket
 
 type Result = Partial<TicketNode["results"][number]> & { step: string; state: string };
 
-export function makeNode(id: string, results: Result[] = [], changes: Partial<TicketNode> = {}): TicketNode {
+/** A node as both the matrix and the full list have it. */
+export function makeNode(id: string, results: Result[] = [], changes: Partial<TicketNode> = {}): TicketNode & MatrixNodeOut {
+  const address = `10.0.0.${id.charCodeAt(0) - 96}`;
   return {
+    address,
     node_id: id,
     name: `node-${id}`,
     excluded_at: null,
     excluded_reason: null,
-    data: { address: `10.0.0.${id.charCodeAt(0) - 96}` },
+    data: { address },
+    ...changes,
     results: results.map((one) => ({
+      node_id: id,
+      batch_no: 0,
       attempt_n: 2,
       summary: "",
       error: null,
@@ -117,6 +124,5 @@ export function makeNode(id: string, results: Result[] = [], changes: Partial<Ti
       ended_at: "2026-11-25T21:00:05Z",
       ...one,
     })),
-    ...changes,
   };
 }

@@ -1,5 +1,6 @@
 /** The node × step matrix: what each cell shows, which nodes a filter leaves, what a selection may do. Pure. */
-import { type Step, type TicketNode, WHOLE } from "./types";
+import type { MatrixNodeOut } from "../../api/client";
+import { type Step, WHOLE } from "./types";
 
 export type CellResult = {
   n: number;
@@ -37,12 +38,8 @@ export function latest(node: MatrixNode, step: string): CellResult | null {
   return node.results[step]?.at(-1) ?? null;
 }
 
-function addressOf(data: Record<string, unknown>): string {
-  return typeof data["address"] === "string" ? data["address"] : "";
-}
-
 /** One row of the api as a node of the matrix; the row of the whole ticket is no node. */
-export function toNode(row: TicketNode): MatrixNode {
+export function toNode(row: MatrixNodeOut): MatrixNode {
   const results: Record<string, CellResult[]> = {};
   for (const one of row.results) {
     (results[one.step] ??= []).push({
@@ -57,14 +54,14 @@ export function toNode(row: TicketNode): MatrixNode {
   return {
     id: row.node_id,
     name: row.name,
-    address: addressOf(row.data),
+    address: row.address ?? "",
     excludedAt: row.excluded_at,
     excludedReason: row.excluded_reason,
     results,
   };
 }
 
-export function toMatrix(rows: readonly TicketNode[]): MatrixNode[] {
+export function toMatrix(rows: readonly MatrixNodeOut[]): MatrixNode[] {
   return rows.filter((row) => row.node_id !== WHOLE).map(toNode);
 }
 

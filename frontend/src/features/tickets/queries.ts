@@ -5,7 +5,9 @@ import {
   close,
   decide,
   exclude,
+  getMatrix,
   getTicket,
+  getTicketNode,
   listClusters,
   listEvents,
   listFlows,
@@ -84,9 +86,16 @@ export const ticketQuery = (id: string) =>
 export const matrixQuery = (id: string) =>
   queryOptions({
     queryKey: ticketKeys.matrix(id),
-    queryFn: async ({ signal }) => toMatrix(await listTicketNodes({ path: { ticket_id: id }, signal })),
+    queryFn: async ({ signal }) => toMatrix((await getMatrix({ path: { ticket_id: id }, signal })).nodes),
     // The stream brings what changes; structural sharing would compare thousands of results for nothing.
     structuralSharing: false,
+  });
+
+/** One node with the evidence of all its results. */
+export const nodeQuery = (id: string, nodeId: string) =>
+  queryOptions({
+    queryKey: [...ticketKeys.matrix(id), "node", nodeId],
+    queryFn: ({ signal }) => getTicketNode({ path: { ticket_id: id, node_id: nodeId }, signal }),
   });
 
 /** Every result with what was found: large, so only where that is what is looked at. */

@@ -18,7 +18,7 @@ export function useTicketLive(ticket: Ticket): void {
   const [updates] = useState(() => new TicketUpdates(queryClient, ticket.id));
   useEffect(() => () => updates.stop(), [updates]);
   const over = ENDED.has(ticket.state);
-  useLive(over ? null : `/api/v1/tickets/${ticket.id}/stream?logs=false&after=${first}`, {
+  useLive(over ? null : `/api/v1/tickets/${ticket.id}/stream?logs=false&nodes=true&after=${first}`, {
     onEvent: (event) => updates.take(event),
     onPoll: () => updates.refetch(),
   });

@@ -1,4 +1,5 @@
 /** One node in one step: its attempts, how each ended, the evidence, and the log. Props: `ticket`, `node`. */
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Drawer, Flex, Segmented, Select, Spin } from "antd";
 import { Suspense } from "react";
@@ -6,12 +7,21 @@ import { useTranslation } from "react-i18next";
 import { pick } from "../../../api/problem";
 import { TimeText } from "../../../components/time-text";
 import { Elapsed } from "../elapsed";
+import { JsonView } from "../json-view";
 import { LogView } from "../log-tab";
 import { type CellResult, columnsOf, type MatrixNode } from "../matrix";
+import { nodeQuery } from "../queries";
 import { runsOf } from "../rail";
 import { StateText } from "../state-text";
 import { asError, type Step, type Ticket } from "../types";
 import { useTicketSearch } from "../use-ticket";
+
+/** What was found and done there: by step and attempt, asked for only when somebody looks. */
+function Evidence({ ticketId, nodeId, step, n }: { ticketId: string; nodeId: string; step: string; n: number }) {
+  const node = useQuery(nodeQuery(ticketId, nodeId));
+  const found = node.data?.results.find((one) => one.step === step && one.attempt_n === n);
+  return <JsonView value={found?.evidence} />;
+}
 
 function Outcome({ result }: { result: CellResult }) {
   const { t, i18n } = useTranslation("tickets");
@@ -100,6 +110,7 @@ export function CellDrawer({ ticket, node }: { ticket: Ticket; node: MatrixNode 
           </p>
         )}
         {result ? <Outcome result={result} /> : <p className="muted">{t("cell.none")}</p>}
+        {result && <Evidence ticketId={ticket.id} nodeId={node.id} step={step.key} n={result.n} />}
         {result && (
           <Suspense fallback={<Spin />}>
             <LogView key={`${step.key} ${result.n}`} ticketId={ticket.id} step={step.key} nodeId={node.id} attempt={result.n} />
