@@ -115,7 +115,7 @@ def _plain(text: str) -> str:
 
 def node_names(session: Session, ticket_id: UUID) -> dict[str, str]:
     query = select(TicketNode.node_id, TicketNode.name).where(TicketNode.ticket_id == ticket_id)
-    return dict(session.execute(query).tuples().all())
+    return {row.node_id: row.name for row in session.execute(query)}
 
 
 class _Sink:
