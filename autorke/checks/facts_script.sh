@@ -162,9 +162,54 @@ kernel() {
     fact selinux "$mode"
 }
 
+# The addresses as the kernel's own tables have them, for a machine without iproute2. An IPv4 address is on the interface
+# whose network holds it; those that no route leads to stand under the name "?".
+addresses_of_proc() {
+    awk '
+        function hex(text, value, at) {
+            value = 0
+            for (at = 1; at <= length(text); at++)
+                value = value * 16 + index("0123456789abcdef", tolower(substr(text, at, 1))) - 1
+            return value
+        }
+        FILENAME == "/proc/net/if_inet6" {
+            text = substr($1, 1, 4)
+            for (at = 5; at < 30; at += 4) text = text ":" substr($1, at, 4)
+            printf "address\t%s\t%s/%d\n", $6, text, hex($3)
+            next
+        }
+        FILENAME == "/proc/net/route" {
+            if (FNR == 1 || $3 != "00000000" || $8 == "00000000") next
+            interface[++networks] = $1
+            for (at = 0; at < 4; at++) {
+                network[networks, at] = hex(substr($2, 7 - 2 * at, 2))
+                mask[networks, at] = hex(substr($8, 7 - 2 * at, 2))
+            }
+            next
+        }
+        $1 == "|--" { address = $2; next }
+        $1 == "/32" && $2 == "host" && $3 == "LOCAL" && !told[address]++ {
+            split(address, octet, ".")
+            name = "?"; prefix = 32; longest = 0
+            if (octet[1] == 127) { name = "lo"; prefix = 8 }
+            for (n = 1; n <= networks; n++) {
+                bits = 0; inside = 1
+                for (at = 0; at < 4; at++) {
+                    size = 256 - mask[n, at]
+                    if (octet[at + 1] - octet[at + 1] % size != network[n, at]) inside = 0
+                    for (; size < 256; size *= 2) bits++
+                }
+                if (inside && longest < bits) { name = interface[n]; prefix = longest = bits }
+            }
+            printf "address\t%s\t%s/%d\n", name, address, prefix
+        }
+    ' /proc/net/if_inet6 /proc/net/route /proc/net/fib_trie 2>/dev/null
+}
+
 network() {
+    found=$(ip -o addr show 2>/dev/null | awk '$3 == "inet" || $3 == "inet6" {printf "address\t%s\t%s\n", $2, $4}')
+    if [ -n "$found" ]; then printf '%s\n' "$found"; else addresses_of_proc; fi
     if command -v ip >/dev/null 2>&1; then
-        ip -o addr show 2>/dev/null | awk '$3 == "inet" || $3 == "inet6" {printf "address\t%s\t%s\n", $2, $4}'
         ip -4 route show 2>/dev/null | head -n 300 | while read -r route; do fact route "$route"; done
     fi
     for link in /sys/class/net/*; do

@@ -114,15 +114,15 @@ def _single_values(rows: Rows) -> MachineFacts:
         architecture=architecture,
         machine_id=_one(rows, "machine-id"),
         product_uuid=_one(rows, "product-uuid").lower(),
-        uptime_s=int(_one(rows, "uptime")),
-        cpus=int(_one(rows, "cpus")),
+        uptime_s=_number(rows, "uptime"),
+        cpus=_number(rows, "cpus"),
         memory_kib=int(memory),
         memory_available_kib=int(available),
         ntp=_one(rows, "ntp"),
-        cgroup=int(_one(rows, "cgroup")),
+        cgroup=_number(rows, "cgroup"),
         selinux=_one(rows, "selinux"),
         nofile_hard=_limit(_first(rows, "nofile", 2)[1]),
-        started_ns=int(_one(rows, "time")),
+        started_ns=_number(rows, "time"),
         ended_ns=int(_one(rows, "time-end") or _one(rows, "time")),
     )
 
@@ -134,6 +134,13 @@ def _first(rows: Rows, key: str, columns: int) -> list[str]:
 
 def _one(rows: Rows, key: str) -> str:
     return _first(rows, key, 1)[0].strip()
+
+
+def _number(rows: Rows, key: str) -> int:
+    text = _one(rows, key)
+    if not text.isdigit():
+        raise ValueError(f"no number for {key!r} (is /proc mounted?): {text[:40]!r}")
+    return int(text)
 
 
 def _limit(text: str) -> int:

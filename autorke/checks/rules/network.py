@@ -51,7 +51,7 @@ def check_internal_address(facts: NodeFacts, worker: NewWorker, _context: Cluste
         return None
     if not machine.addresses:
         return unknown(
-            Text(zh="无法读取网卡地址（没有 ip 命令）", en="interface addresses are not known (no `ip` command)"),
+            Text(zh="无法读取网卡地址", en="interface addresses are not known"),
             Text(zh=f"在 {worker.node} 上安装 iproute", en=f"Install iproute2 on {worker.node}"),
         )
     found = next(
@@ -72,7 +72,7 @@ def check_internal_address(facts: NodeFacts, worker: NewWorker, _context: Cluste
 def check_host_subnet(facts: NodeFacts, worker: NewWorker, context: ClusterContext) -> Finding | None:
     """A host subnet inside the pod or service range takes packets away from pods (design §1, rke.md §9 #30)."""
     machine = facts.machine
-    if machine is None:
+    if machine is None or not machine.addresses:  # that they are not known is told by internal-address
         return None
     ranges = [(cidr, "pod") for cidr in context.settings.pod_cidrs] + [
         (cidr, "service") for cidr in context.settings.service_cidrs
