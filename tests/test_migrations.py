@@ -119,3 +119,37 @@ def test_up_and_down_on_a_filled_database(config: Config, plain_engine: Engine) 
     command.upgrade(config, "head")
     with plain_engine.begin() as connection:
         assert set(fill(connection).values()) == {1}
+
+
+LOGS_WITHOUT_LINES, LOGS_WITH_LINES = "ef456e8a4f56", "c9e84a2d3990"
+
+
+def test_logs_from_before_the_line_index_get_it(config: Config, plain_engine: Engine) -> None:
+    """Chunks that end anywhere, two streams, one of them closed without a line end: as if they were written today."""
+    command.upgrade(config, LOGS_WITHOUT_LINES)
+    pieces = (b"ok: one\nok: t", b"wo\nfai", b"led: three\n", b"ok: f", b"our")
+    with plain_engine.begin() as connection:
+        fill(connection)
+        connection.execute(text("delete from log_chunk"))
+        connection.execute(text("update log_stream set closed_at = now()"))
+        insert = text(
+            "insert into log_chunk (stream_id, seq, byte_off, data) select id, :seq, :off, :data from log_stream"
+        )
+        for seq, piece in enumerate(pieces):
+            connection.execute(insert, {"seq": seq, "off": sum(map(len, pieces[:seq])), "data": piece})
+    command.upgrade(config, LOGS_WITH_LINES)
+    with plain_engine.begin() as connection:
+        rows = connection.execute(text("select first_line, lines, batch, ticket_id from log_chunk order by seq")).all()
+        stream = connection.execute(text("select lines, first_error_line from log_stream")).one()
+        ticket = connection.execute(text("select id from ticket")).scalar_one()
+        following = connection.execute(text("select nextval('log_batch_seq')")).scalar_one()
+    assert [(row.first_line, row.lines) for row in rows] == [(1, 1), (2, 1), (3, 1), (4, 0), (4, 0)]
+    assert [row.batch for row in rows] == [1, 2, 3, 4, 5]
+    assert {row.ticket_id for row in rows} == {ticket}
+    assert following == 6
+    assert tuple(stream) == (4, 3)
+    command.downgrade(config, LOGS_WITHOUT_LINES)
+    with plain_engine.begin() as connection:
+        assert connection.execute(
+            text("select string_agg(data, '' order by seq) from log_chunk")
+        ).scalar_one() == b"".join(pieces)
