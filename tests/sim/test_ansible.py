@@ -16,6 +16,9 @@ from autorke.drivers.ansible import AnsibleHost, HostResult, run_playbook
 from autorke.sim import process
 from autorke.sim.process import SimHandle
 from tests.sim.conftest import target_of
+from tests.terminal import needs_terminal
+
+pytestmark = needs_terminal
 
 VARIABLES = {
     "autorke_docker": True,

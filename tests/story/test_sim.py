@@ -12,6 +12,7 @@ from autorke.sim.process import SimHandle
 from tests.story.desk import connect, first_admin, hire
 from tests.story.people import Person, explain, states, walk
 from tests.story.stack import Stack, running
+from tests.terminal import needs_terminal
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def admin(stack: Stack) -> Person:
     return first_admin(stack)
 
 
+@needs_terminal
 def test_the_main_job_on_the_simulator(stack: Stack, sim: SimHandle, admin: Person) -> None:
     requester, approver = hire(admin, stack, "rita", "requester"), hire(admin, stack, "aaron", "approver")
     cluster = connect(admin, sim)

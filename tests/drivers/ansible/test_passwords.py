@@ -17,6 +17,7 @@ from autorke.drivers import ansible
 from autorke.drivers.ansible import passwords
 from autorke.drivers.base import SshTarget
 from tests.sshd import PlainUser, Sshd, make_sshd, plain_user
+from tests.terminal import needs_terminal
 
 __all__ = ["make_sshd", "plain_user"]
 
@@ -126,6 +127,7 @@ class Lookout(threading.Thread):
         self.join(30)
 
 
+@needs_terminal
 def test_a_password_and_the_one_of_sudo_reach_the_machine_and_nobody_else(
     server: Sshd, plain_user: PlainUser, play: Callable[..., Any], memory: Path
 ) -> None:
@@ -143,6 +145,7 @@ def test_a_password_and_the_one_of_sudo_reach_the_machine_and_nobody_else(
     assert list(memory.iterdir()) == []
 
 
+@needs_terminal
 def test_a_wrong_password_is_a_machine_that_was_not_reached(
     server: Sshd, plain_user: PlainUser, play: Callable[..., Any]
 ) -> None:
@@ -152,6 +155,7 @@ def test_a_wrong_password_is_a_machine_that_was_not_reached(
     assert "wrong horse" not in "".join(told)
 
 
+@needs_terminal
 def test_a_wrong_password_of_sudo_is_a_failed_task(
     server: Sshd, plain_user: PlainUser, play: Callable[..., Any]
 ) -> None:
@@ -161,6 +165,7 @@ def test_a_wrong_password_of_sudo_is_a_failed_task(
     assert "not it" not in "".join(told)
 
 
+@needs_terminal
 def test_each_machine_gets_its_own_password_also_behind_a_bastion(
     server: Sshd, make_sshd: Callable[..., Sshd], plain_user: PlainUser, play: Callable[..., Any]
 ) -> None:
@@ -175,11 +180,13 @@ def test_each_machine_gets_its_own_password_also_behind_a_bastion(
     assert {name: result.ok for name, result in found.items()} == {"by-key": True, "by-word": True}, found
 
 
+@needs_terminal
 def test_a_machine_without_any_secret_is_refused(play: Callable[..., Any]) -> None:
     with pytest.raises(ansible.NoLogin):
         play(SshTarget("m1", "192.0.2.1", "root", host_key="ssh-ed25519 AAAA"))
 
 
+@needs_terminal
 def test_an_ssh_that_cannot_take_a_password_is_refused(
     play: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
