@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
@@ -226,7 +227,12 @@ def _lists() -> dict[str, Any]:
     with TestClient(create_app(), headers={"Authorization": f"Bearer {TOKEN}"}) as client:
         alone = [(None, sort) for sort in sorts] + [(one, None) for one in _filters()]
         pairs = list(product(_filters(), ("hostname", "-address", "rack", "-cpu_cores", "owner", "-updated_at")))
-        return {"alone": _ask(client, alone), "pairs": _ask(client, pairs), "second_page": _second_pages(client, sorts)}
+        lists = {
+            "alone": _ask(client, alone),
+            "pairs": _ask(client, pairs),
+            "second_page": _second_pages(client, sorts),
+        }
+        return lists | {"whole": _whole(client)}
 
 
 def _get(client: TestClient, wanted: str | None, sort: str | None, cursor: str | None = None) -> tuple[float, Any]:
@@ -266,6 +272,37 @@ def _second_pages(client: TestClient, sorts: list[str]) -> dict[str, Any]:
         if first["next"]:
             times.append(_get(client, None, sort, first["next"])[0])
     return {"requests": len(times), "p95_ms": _p95(times), "max_ms": round(max(times), 1)}
+
+
+FACETS = "datacenter,rack,vendor,cluster_name,state,os_family,node_roles"
+
+
+def _whole(client: TestClient) -> dict[str, Any]:
+    """Questions about all machines that match, for every kind of filter: what the machine page asks beside its rows."""
+    filters = _filters()
+    asked: dict[str, Callable[[str], Any]] = {
+        "summary": lambda one: client.get("/api/v1/machines/summary", params={"filter": one, "facet": FACETS}),
+        "selection": lambda one: client.post("/api/v1/machines/selection", json={"filter": [one], "column": "address"}),
+        "eligibility": lambda one: client.post(
+            "/api/v1/machines/eligibility", json={"action": "add_workers", "filter": [one]}
+        ),
+    }
+    found = {name: _times([partial(ask, one) for one in filters]) for name, ask in asked.items()}
+    plain = {"facet": FACETS}
+    found["summary_unfiltered"] = _times([lambda: client.get("/api/v1/machines/summary", params=plain)] * 20)
+    found["overview"] = _times([lambda: client.get("/api/v1/overview")] * 20)
+    seconds, answer = _timed(lambda: client.get("/api/v1/machines/export"))
+    return found | {"export": {"s": round(seconds, 1), "mb": round(len(answer.content) / 1e6, 1)}}
+
+
+def _times(calls: list[Callable[[], Any]]) -> dict[str, Any]:
+    times = []
+    for call in calls:
+        seconds, answer = _timed(call)
+        if answer.status_code != 200:
+            raise RuntimeError(answer.text)
+        times.append(seconds * 1000)
+    return {"requests": len(times), "p50_ms": round(statistics.median(times), 1), "p95_ms": _p95(times)}
 
 
 def run() -> dict[str, Any]:

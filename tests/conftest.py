@@ -30,6 +30,9 @@ ON_DEBIAN_TOO = (
     "tests.workflow.test_logstore",
     "tests.machines.test_service",
     "tests.machines.test_search",
+    "tests.machines.test_set_routes",
+    "tests.overview.test_fleet",
+    "tests.overview.test_machine_story",
     "tests.cmdb.test_sync",
 )
 """Modules whose tests run twice: on the embedded servers, and on Debian's PostgreSQL 15 and Redis (marker pg15)."""
