@@ -23,11 +23,13 @@ function subscribe(listener: () => void): () => void {
 
 const still = () => () => undefined;
 
-export function Elapsed({ from, to, running = false }: { from: string | null; to: string | null; running?: boolean }) {
+type Props = { from: string | null; to: string | null; running?: boolean; className?: string };
+
+export function Elapsed({ from, to, running = false, className }: Props) {
   const counting = running && from !== null && to === null;
   const clock = useSyncExternalStore(counting ? subscribe : still, () => (counting ? now : 0));
   if (from === null) return null;
   const end = to === null ? (counting ? Math.max(clock, Date.parse(from)) : null) : Date.parse(to);
   if (end === null) return null;
-  return <time>{duration((end - Date.parse(from)) / 1000)}</time>;
+  return <time className={className}>{duration((end - Date.parse(from)) / 1000)}</time>;
 }

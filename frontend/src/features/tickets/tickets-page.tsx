@@ -4,74 +4,77 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { Button, Flex, Table, type TableProps } from "antd";
 import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
-import type { TicketOut } from "../../api/client";
-import { asProblem } from "../../api/problem";
+import { asProblem, pick } from "../../api/problem";
 import { EmptyState } from "../../components/empty-state";
 import { PageHeader } from "../../components/page-header";
 import { ProblemAlert } from "../../components/problem-alert";
 import { TimeText } from "../../components/time-text";
-import { UserName } from "../../components/user-name";
-import { useFlowTitle } from "./flow-title";
+import { ProgressBar } from "./progress-bar";
 import { ticketsQuery } from "./queries";
 import { filtersOf, type ListSearch } from "./search";
 import { StateText } from "./state-text";
 import { TicketFilters } from "./ticket-filters";
 import { TicketLink } from "./ticket-link";
+import type { Progress, TicketRow } from "./types";
 import "./tickets.css";
 
 const route = getRouteApi("/shell/tickets");
 const DEFAULT_SORT = "-number";
 
-type Sorter = TableProps<TicketOut>["onChange"];
+type Sorter = TableProps<TicketRow>["onChange"];
 
 function order(sort: string, key: string): "ascend" | "descend" | null {
   if (sort === key) return "ascend";
   return sort === `-${key}` ? "descend" : null;
 }
 
-function columns(t: TFunction<"tickets">, sort: string, title: (flow: string) => string): TableProps<TicketOut>["columns"] {
+function Where({ row }: { row: TicketRow }) {
+  const { i18n } = useTranslation("tickets");
+  return (
+    <span className="list-step">
+      {row.step_title && <span>{pick(row.step_title, i18n.language)}</span>}
+      {row.waiting && (
+        <span className="muted ellipsis" title={pick(row.waiting, i18n.language)}>
+          {pick(row.waiting, i18n.language)}
+        </span>
+      )}
+    </span>
+  );
+}
+
+function What({ row }: { row: TicketRow }) {
+  const { i18n } = useTranslation("tickets");
+  return (
+    <span className="list-step">
+      <span>{pick(row.flow_title, i18n.language)}</span>
+      <bdi className="muted ellipsis" title={row.summary}>
+        {row.summary}
+      </bdi>
+    </span>
+  );
+}
+
+const time = (at: string | null) => <TimeText at={at} />;
+
+function columns(t: TFunction<"tickets">, sort: string): NonNullable<TableProps<TicketRow>["columns"]> {
+  const sorted = (key: string) => ({ sorter: true, sortOrder: order(sort, key) });
   return [
+    { title: t("list.number"), dataIndex: "number", width: 84, ...sorted("number"), render: (number: number) => <TicketLink number={number} /> },
+    { title: t("list.flow"), key: "what", width: 220, render: (_, row) => <What row={row} /> },
+    { title: t("list.cluster"), dataIndex: "cluster_name", width: 130, ellipsis: true, render: (name: string | null) => <bdi>{name ?? "–"}</bdi> },
+    { title: t("list.targets"), dataIndex: "targets", width: 64, align: "right" },
+    { title: t("list.state"), dataIndex: "state", width: 140, ...sorted("state"), render: (state: string) => <StateText kind="ticket" state={state} badge /> },
+    { title: t("list.step"), key: "where", render: (_, row) => <Where row={row} /> },
+    { title: t("list.progress"), dataIndex: "progress", width: 150, render: (progress: Progress) => <ProgressBar progress={progress} /> },
     {
-      title: t("list.number"),
-      dataIndex: "number",
-      width: 90,
-      sorter: true,
-      sortOrder: order(sort, "number"),
-      render: (number: number) => <TicketLink number={number} />,
-    },
-    { title: t("list.flow"), dataIndex: "flow_name", width: 170, render: title },
-    {
-      title: t("list.summary"),
-      dataIndex: "summary",
+      title: t("list.requester"),
+      key: "requester",
+      width: 150,
       ellipsis: true,
-      render: (summary: string) => <bdi>{summary}</bdi>,
+      render: (_, row) => <bdi>{row.requester_name ?? row.requester_id.slice(0, 8)}</bdi>,
     },
-    {
-      title: t("list.state"),
-      dataIndex: "state",
-      width: 190,
-      sorter: true,
-      sortOrder: order(sort, "state"),
-      render: (state: string) => <StateText kind="ticket" state={state} badge />,
-    },
-    { title: t("list.policy"), dataIndex: "policy", width: 90, render: (policy: string) => t(`policy.${policy}`) },
-    { title: t("list.requester"), dataIndex: "requester_id", width: 160, render: (id: string) => <UserName id={id} /> },
-    {
-      title: t("list.created"),
-      dataIndex: "created_at",
-      width: 130,
-      sorter: true,
-      sortOrder: order(sort, "created_at"),
-      render: (at: string) => <TimeText at={at} />,
-    },
-    {
-      title: t("list.ended"),
-      dataIndex: "ended_at",
-      width: 130,
-      sorter: true,
-      sortOrder: order(sort, "ended_at"),
-      render: (at: string | null) => <TimeText at={at} />,
-    },
+    { title: t("list.created"), dataIndex: "created_at", width: 104, ...sorted("created_at"), render: time },
+    { title: t("list.ended"), dataIndex: "ended_at", width: 104, ...sorted("ended_at"), render: time },
   ];
 }
 
@@ -100,9 +103,8 @@ export function TicketsPage() {
   const search = route.useSearch();
   const navigate = useNavigate();
   const found = useTickets(search);
-  const title = useFlowTitle();
   const sort = search.sort ?? DEFAULT_SORT;
-  const rows = found.data?.pages.flatMap((page) => page.items) ?? [];
+  const rows = found.data?.pages.flatMap((page) => page.items as TicketRow[]) ?? [];
   const change = (next: ListSearch) => void navigate({ to: "/tickets", search: next, replace: true });
   const onSort: Sorter = (_page, _filters, sorter) => {
     const one = Array.isArray(sorter) ? sorter[0] : sorter;
@@ -118,12 +120,12 @@ export function TicketsPage() {
       />
       <TicketFilters search={search} onChange={change} />
       {found.error && <ProblemAlert problem={asProblem(found.error)} />}
-      <Table<TicketOut>
+      <Table<TicketRow>
         rowKey="id"
         size="small"
         className="ticket-list"
         loading={found.isLoading}
-        columns={columns(t, sort, title) ?? []}
+        columns={columns(t, sort)}
         dataSource={rows}
         pagination={false}
         onChange={onSort}

@@ -1,5 +1,5 @@
 /** The api's answers about a ticket, narrowed where its description leaves JSON open. */
-import type { AttemptOut, EventOut, GateOut, PlanOut, StepOut, TicketDetail, TicketNodeOut, Words } from "../../api/client";
+import type { AttemptOut, EventOut, GateOut, PlanOut, StepOut, TicketDetail, TicketNodeOut, TicketOut, Words } from "../../api/client";
 
 export type ActionKey = "retry" | "pause" | "resume" | "cancel" | "close" | "exclude" | "resolve";
 export type ActionState = { allowed: boolean; reason: Words | null; effect: Words };
@@ -18,6 +18,18 @@ export type Ticket = Omit<TicketDetail, "steps"> & {
   actions: Record<ActionKey, ActionState>;
   seen?: Seen | null;
   watching?: boolean;
+};
+export type Progress = { done: number; failed: number; total: number };
+
+/** A ticket as lists show it. */
+export type TicketRow = TicketOut & {
+  flow_title: Words;
+  cluster_name: string | null;
+  requester_name: string | null;
+  targets: number;
+  progress: Progress;
+  step_title: Words | null;
+  waiting: (Words & { code: string }) | null;
 };
 export type TicketEvent = EventOut;
 export type Plan = PlanOut;

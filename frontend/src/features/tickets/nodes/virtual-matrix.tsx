@@ -73,7 +73,7 @@ export function VirtualMatrix<Row>(props: MatrixProps<Row>) {
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_HEIGHT,
-    overscan: 8,
+    overscan: 4,
     scrollPaddingStart: headHeight,
     paddingStart: headHeight,
   });
@@ -83,7 +83,7 @@ export function VirtualMatrix<Row>(props: MatrixProps<Row>) {
     getScrollElement: () => scroller.current,
     estimateSize: (index) => columns[index]?.width ?? 100,
     getItemKey: (index) => `${columns[index]?.key ?? index}:${columns[index]?.width ?? 0}`,
-    overscan: 2,
+    overscan: 1,
     scrollPaddingStart: headWidth,
   });
   const keys = useMatrixKeys(props, {
