@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -57,11 +58,13 @@ def earlier(index: Path) -> Place | None:
     return None
 
 
-def take(wanted: Place | None, *, exactly: bool, listen: str, first_port: int) -> tuple[Place, socket.socket]:
+def take(
+    wanted: Place | None, *, exactly: bool, listen: str, first_port: int, state_dir: Path
+) -> tuple[Place, socket.socket]:
     """A place for this process alone; the socket holds it. `exactly`: the wanted one or none. Raises NoRoom."""
     if not ip_address(listen).is_loopback:
         raise NoRoom(f"{listen} is not a loopback address, and nothing here asks who is calling")
-    net, lock = _reserve([wanted.net] if wanted and exactly else [*([wanted.net] if wanted else []), *NETS])
+    net, lock = _reserve([wanted.net] if wanted and exactly else [*([wanted.net] if wanted else []), *_nets(state_dir)])
     ssh_port = _free_ssh_port(net)
     if exactly and wanted is not None and ssh_port != wanted.ssh_port:
         lock.close()
@@ -70,6 +73,12 @@ def take(wanted: Place | None, *, exactly: bool, listen: str, first_port: int) -
     if not first_port and exactly and wanted is not None:
         ports = wanted.ports
     return Place(net, ssh_port, ports), lock
+
+
+def _nets(state_dir: Path) -> list[int]:
+    """All nets, beginning where this directory says: a simulation that is started again seldom finds its own taken."""
+    first = zlib.crc32(str(state_dir.absolute()).encode()) % len(NETS)
+    return [*NETS[first:], *NETS[:first]]
 
 
 def _reserve(nets: Sequence[int]) -> tuple[int, socket.socket]:

@@ -35,7 +35,7 @@ async def run(fleet: Fleet, state_dir: Path, listen: str, port: int) -> int:
     index_path = state_dir / "index.json"
     earlier = snapshot.load(state_dir, fleet)
     wanted = places.earlier(index_path)
-    place, lock = places.take(wanted, exactly=earlier is not None, listen=listen, first_port=port)
+    place, lock = places.take(wanted, exactly=earlier is not None, listen=listen, first_port=port, state_dir=state_dir)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(lock.close)
         record = Record(state_dir / "journal.jsonl")
