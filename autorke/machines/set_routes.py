@@ -75,7 +75,7 @@ def export_machines(
         object_type="machine",
         object_id="list",
         rows=export.count(session, actor, order),
-        filters=list(filters),
+        filters=[text[:500] for text in filters],
         columns=wanted,
         format=format,
     )
