@@ -60,13 +60,13 @@ def follow(api: Api, ticket_id: str, *, logs: bool) -> Iterator[StreamEvent]:
     pause = PAUSE
     while True:
         try:
-            query = {"logs": str(logs).lower()}
+            query = {"logs": str(logs).lower(), "hints": "false"}
             with api.stream(f"/tickets/{ticket_id}/stream", query=query, last_id=cursor) as pieces:
                 lost_at, pause = None, PAUSE
                 for event in parse(lines(pieces)):
                     if event.kind == "problem":
                         raise Refused(int(event.data.get("status", 500)), event.data)
-                    cursor = event.cursor
+                    cursor = event.cursor or cursor
                     yield event
         except Dropped:
             pass

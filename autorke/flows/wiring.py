@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from autorke.core import queue
+from autorke.core import hints, queue
 from autorke.flows import add_workers
 from autorke.users.access import may
 from autorke.workflow import gates, outbox
@@ -17,7 +17,23 @@ FLOWS = (add_workers.flow,)
 
 _TASKS = {outbox.LAUNCH: queue.LAUNCH}
 
+TOPICS: dict[str, tuple[str, ...]] = {
+    "machine": ("machines",),
+    "machine_conflict": ("machines",),
+    "cluster": ("clusters",),
+    "node": ("clusters",),
+    "config_revision": ("clusters",),
+    "state_revision": ("clusters",),
+    "cmdb_source": ("cmdb",),
+    "cmdb_run": ("cmdb", "machines"),
+    "engine_switch": ("engine",),
+    "ticket_watch": ("inbox",),
+    "delegation": ("inbox",),
+}
+"""Which pages a change of a table concerns; tickets are told of by their journal, which knows their cluster."""
+
 
 def wire() -> None:
+    hints.watch(TOPICS)
     gates.configure_directory(cast(gates.Holds, may))
     outbox.configure_transport(lambda topic, key: queue.hint(_TASKS[topic], key) if topic in _TASKS else True)

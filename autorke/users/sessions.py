@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy import Row, Select, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from autorke.core.db import transaction
+from autorke.core.errors import Unauthenticated
 from autorke.core.settings import get_settings
 from autorke.users import audit, passwords, throttle
 from autorke.users.access import Actor
@@ -137,6 +138,23 @@ def by_token(session: Session, token: str, *, ip: str) -> Actor | None:
         _touch(session, ApiToken, found.id, last_used_at=func.now())
     scopes = None if found.scopes is None else frozenset(found.scopes)
     return Actor(found.user_id, rows[0].name, _bindings(rows), "token", found.id, ip, scopes)
+
+
+def again(session: Session, actor: Actor) -> Actor:
+    """The same caller with the roles he holds now, for an answer that is open for long. It does not count as a use: a
+    page that is only left open is signed out in time. Raises Unauthenticated once his session or token has ended."""
+    source = ApiToken if actor.method == "token" else UserSession
+    rows: list[Row[Any]] = list(
+        session.execute(
+            select(source.id, RoleBinding.role, RoleBinding.cluster_id)
+            .join(User, User.id == source.user_id)
+            .outerjoin(RoleBinding, RoleBinding.user_id == User.id)
+            .where(source.id == actor.session_id, source.expires_at > func.now(), ~User.disabled)
+        )
+    )
+    if not rows:
+        raise Unauthenticated()
+    return replace(actor, bindings=_bindings(rows))
 
 
 def close(session: Session, actor: Actor) -> None:

@@ -31,9 +31,11 @@ from redis.exceptions import RedisError
 
 from autorke.core.errors import AutoRkeError
 from autorke.core.events import PREFIX
+from autorke.core.hints import CHANNEL
 from autorke.core.settings import get_settings
 from autorke.web import problems
 from autorke.web.errors import TooManyStreams
+from autorke.web.hearing import Hearing, Memory, Sees
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ MAX_STREAMS = 1000
 READ_THREADS = 4
 
 Event = tuple[str, str, Any]
-"""(id to resume behind, event name, JSON-ready data)."""
+"""(id to resume behind, event name, JSON-ready data or a Block)."""
 ReadSince = Callable[[str | None], Sequence[Event]]
 
 
@@ -55,8 +57,24 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
 
+class Block(bytes):
+    """Events that are encoded already, ids included: as the data of an event it goes out as it is."""
+
+
+class Ear:
+    """One open stream: a flag that can be set twice at no cost, and whether its own channel was meant."""
+
+    def __init__(self) -> None:
+        self.flag = asyncio.Event()
+        self.own = True
+
+    def wake(self, *, own: bool) -> None:
+        self.own = self.own or own
+        self.flag.set()
+
+
 class Wakeups:
-    """One Redis subscription per process, fanned out in memory: a listener is a flag that can be set twice at no cost.
+    """One Redis subscription per process, fanned out in memory.
 
     While the broker is away `connected` is false and streams poll; nothing is lost, it only takes up to a second.
     """
@@ -65,7 +83,8 @@ class Wakeups:
         self.connected = False
         self.stopping = asyncio.Event()
         self.count = 0
-        self._flags: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.memory = Memory()
+        self._ears: dict[str, set[Ear]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self.readers = anyio.CapacityLimiter(READ_THREADS)
 
@@ -103,23 +122,26 @@ class Wakeups:
                 await self._task
 
     @contextlib.contextmanager
-    def listen(self, channel: str) -> Iterator[asyncio.Event]:
-        """A flag that is set at each wake-up of the channel."""
-        flag = asyncio.Event()
+    def listen(self, channel: str, *, hints: bool = False) -> Iterator[Ear]:
+        """An ear that is woken at each wake-up of the channel, and at hints for pages if it wants them."""
+        ear = Ear()
+        channels = [channel, CHANNEL] if hints else [channel]
         self.count += 1
-        self._flags[channel].add(flag)
+        for name in channels:
+            self._ears[name].add(ear)
         try:
-            yield flag
+            yield ear
         finally:
             self.count -= 1
-            self._flags[channel].discard(flag)
-            if not self._flags[channel]:
-                del self._flags[channel]
+            for name in channels:
+                self._ears[name].discard(ear)
+                if not self._ears[name]:
+                    del self._ears[name]
 
     def _wake_all(self) -> None:
-        for flags in self._flags.values():
-            for flag in flags:
-                flag.set()
+        for ears in list(self._ears.values()):
+            for ear in ears:
+                ear.wake(own=True)
 
     async def _listen(self) -> None:
         url = get_settings().redis_url
@@ -131,13 +153,15 @@ class Wakeups:
                 async with broker, broker.pubsub() as subscription:
                     await subscription.psubscribe(PREFIX + "*")
                     self.connected, pause = True, 0.5
-                    self._wake_all()  # whatever was published while we were away
+                    self.memory.lost()  # whatever was published while we were away
+                    self._wake_all()
                     await self._forward(subscription)
             except (RedisError, OSError) as error:
                 if self.connected:
                     log.warning("wake-ups lost, polling", extra={"error": type(error).__name__})
             finally:
                 self.connected = False
+            self.memory.lost()
             self._wake_all()  # sleepers must notice that they have to poll now
             await asyncio.sleep(pause)
             pause = min(pause * 2, 10)
@@ -151,42 +175,60 @@ class Wakeups:
             if message["type"] != "pmessage":  # the answer to subscribe or ping
                 continue
             channel = message["channel"].decode(errors="replace").removeprefix(PREFIX)
-            for flag in self._flags.get(channel, ()):
-                flag.set()
+            if channel == CHANNEL:
+                self.memory.take(message["data"])
+            for ear in self._ears.get(channel, ()):
+                ear.wake(own=channel != CHANNEL)
 
 
 def _encode(event: Event) -> bytes:
     key, name, data = event
+    if isinstance(data, Block):
+        return data
     return format_sse_event(data_str=json.dumps(data, ensure_ascii=False, default=str), event=name, id=key)
 
 
 async def _events(
-    wakeups: Wakeups, flag: asyncio.Event, read_since: ReadSince, cursor: str | None
+    wakeups: Wakeups, ear: Ear, read_since: ReadSince, cursor: str | None, hearing: Hearing | None, resumes: bool
 ) -> AsyncIterator[bytes]:
     ends = time.monotonic() + ROTATE
-    spoken = 0.0
+    spoken, read = 0.0, 0.0
     while not wakeups.stopping.is_set() and time.monotonic() < ends:
-        flag.clear()  # before the read: a wake-up during it causes one more read, never a lost row
-        rows = await anyio.to_thread.run_sync(read_since, cursor, limiter=wakeups.readers)
-        for row in rows:
-            cursor, spoken = row[0], time.monotonic()
-            yield _encode(row)
-        if rows:
+        pause = HEARTBEAT if wakeups.connected else POLL_WITHOUT_BROKER
+        ear.flag.clear()  # before the read: a wake-up during it causes one more read, never a lost row
+        parts: list[bytes] = []
+        if ear.own or time.monotonic() - read >= pause:
+            ear.own = False
+            rows = await anyio.to_thread.run_sync(read_since, cursor, limiter=wakeups.readers)
+            read = time.monotonic()
+            ear.own = ear.own or bool(rows)  # there may be more than one read gives
+            cursor = rows[-1][0] if rows else cursor
+            parts += map(_encode, rows)
+        for hint in hearing.told() if hearing else ():
+            key = hearing.cursor if hearing and resumes else None
+            parts.append(format_sse_event(data_str=json.dumps(hint), event="hint", id=key))
+        for part in parts:
+            spoken = time.monotonic()
+            yield part
+        if ear.own:
             continue
         if time.monotonic() - spoken >= HEARTBEAT:
             spoken = time.monotonic()
             yield b": alive\n\n"
-        pause = HEARTBEAT if wakeups.connected else POLL_WITHOUT_BROKER
+        soon = hearing.wait() if hearing else None
+        left = min(pause, ends - time.monotonic(), pause if soon is None else soon)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(flag.wait(), min(pause, max(ends - time.monotonic(), 0.01)))
+            await asyncio.wait_for(ear.flag.wait(), max(left, 0.01))
 
 
-async def _guarded(request: Request, channel: str, read_since: ReadSince, cursor: str | None) -> AsyncIterator[bytes]:
+async def _guarded(
+    request: Request, channel: str, read_since: ReadSince, cursor: str | None, hearing: Hearing | None, resumes: bool
+) -> AsyncIterator[bytes]:
     """A refusal in mid-stream (the role was taken away) is told as an event, because the status is already sent."""
     wakeups: Wakeups = request.app.state.wakeups
     try:
-        with wakeups.listen(channel) as flag:
-            async for part in _events(wakeups, flag, read_since, cursor):
+        with wakeups.listen(channel, hints=hearing is not None) as ear:
+            async for part in _events(wakeups, ear, read_since, cursor, hearing, resumes):
                 yield part
     except AutoRkeError as error:
         lang = problems.language(request.headers.get("accept-language", ""))
@@ -194,16 +236,38 @@ async def _guarded(request: Request, channel: str, read_since: ReadSince, cursor
         yield format_sse_event(data_str=json.dumps(told, ensure_ascii=False), event="problem")
 
 
-def stream(request: Request, channel: str, read_since: ReadSince, cursor: str | None) -> EventStream:
+def stream(
+    request: Request, channel: str, read_since: ReadSince, cursor: str | None, *, sees: Sees | None = None
+) -> EventStream:
     """Events of `channel` behind `cursor` (Last-Event-ID wins over it). Return it from an `async def` route.
 
-    Each event goes out as `id`, `event`, `data`; a comment every 15 s keeps proxies from closing the connection.
-    Raises TooManyStreams.
+    Each event goes out as `id`, `event`, `data`; a comment every 15 s keeps proxies from closing the connection. With
+    `sees` the page also gets its hints, as events `hint` without an id. Raises TooManyStreams.
     """
-    if request.app.state.wakeups.count >= MAX_STREAMS:
+    memory, last = _wakeups(request).memory, request.headers.get("last-event-id")
+    hearing = Hearing(memory, sees, again=last is not None) if sees else None
+    return _answer(_guarded(request, channel, read_since, last or cursor, hearing, False))
+
+
+def hints(request: Request, check: Callable[[], None], cursor: str | None, *, sees: Sees) -> EventStream:
+    """Hints alone, resumed by their ids. `check` raises what ends the stream; it is asked every 15 s."""
+
+    def nothing(_cursor: str | None) -> Sequence[Event]:
+        check()
+        return ()
+
+    last = request.headers.get("last-event-id") or cursor
+    hearing = Hearing(_wakeups(request).memory, sees, last)
+    return _answer(_guarded(request, "", nothing, None, hearing, True))
+
+
+def _wakeups(request: Request) -> Wakeups:
+    """Raises TooManyStreams."""
+    wakeups: Wakeups = request.app.state.wakeups
+    if wakeups.count >= MAX_STREAMS:
         raise TooManyStreams(limit=MAX_STREAMS)
-    resume = request.headers.get("last-event-id") or cursor
-    return EventStream(
-        _guarded(request, channel, read_since, resume),
-        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-    )
+    return wakeups
+
+
+def _answer(events: AsyncIterator[bytes]) -> EventStream:
+    return EventStream(events, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})

@@ -14,6 +14,7 @@ from autorke.core import events
 from autorke.core.canonical import sha256_hex
 from autorke.core.db import after_commit, db_now
 from autorke.core.errors import NotFound
+from autorke.core.hints import hint
 from autorke.workflow.models import Event, Ticket
 
 
@@ -73,6 +74,8 @@ def record(session: Session, ticket: Ticket, kind: str, by: By, body: dict[str, 
     ticket.row_version += 1
     ticket.updated_at = at
     after_commit(session, lambda: events.publish(f"ticket:{ticket.id}", str(entry.seq)))
+    for topic in ("tickets", "inbox"):
+        hint(session, topic, scope=ticket.scope_id, ids=[ticket.id])
     return entry
 
 

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, not_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from autorke.core.errors import Text, Unprocessable
@@ -27,7 +27,7 @@ MOST_CHUNKS = 4_000
 LINE_END = 10
 
 
-class BadPlace(Unprocessable):
+class BadPlace(Unprocessable, ValueError):
     code = "bad-log-place"
     text = Text(zh="日志位置无效", en="Not a place in this log")
     remedy = Text(zh="去掉 cursor，从头开始", en="Drop cursor and begin anew")
@@ -52,6 +52,11 @@ class Place:
         if not (0 <= place.batch < 2**63 and 0 <= place.seq < 2**63):
             raise BadPlace(field="cursor")
         return place
+
+    @classmethod
+    def end_of(cls, batch: int) -> Place:
+        """Behind every chunk of a batch."""
+        return cls(batch, UUID(int=2**128 - 1), 2**62)
 
     def __str__(self) -> str:
         return f"{self.batch}.{self.stream_id}.{self.seq}"
@@ -100,16 +105,29 @@ def _of_step(step: StepRow, *columns: Any) -> Select[Any]:
 
 
 _PLACE = tuple_(LogChunk.batch, LogChunk.stream_id, LogChunk.seq)
+ORDER = (LogChunk.batch, LogChunk.stream_id, LogChunk.seq)
+
+
+def behind(place: Place) -> ColumnElement[bool]:
+    """Chunks behind a place."""
+    return _PLACE.__gt__(tuple_(place.batch, place.stream_id, place.seq))
+
+
+def before(place: Place) -> ColumnElement[bool]:
+    return _PLACE.__lt__(tuple_(place.batch, place.stream_id, place.seq))
+
+
+def between(first: Place, last: Place) -> ColumnElement[bool]:
+    """Chunks from one place to another, both included."""
+    return not_(before(first)) & not_(behind(last))
 
 
 def _pick(session: Session, step: StepRow, at: Place | None, *, back: bool) -> tuple[list[Place], bool]:
     """Chunks for about LINES lines: whole batches, as long as these are not too large. In the order of the log."""
     query = _of_step(step, LogChunk.batch, LogChunk.stream_id, LogChunk.seq, LogChunk.lines)
     if at is not None:
-        here = tuple_(at.batch, at.stream_id, at.seq)
-        query = query.where(_PLACE.__lt__(here) if back else _PLACE.__gt__(here))
-    order = [LogChunk.batch, LogChunk.stream_id, LogChunk.seq]
-    query = query.order_by(*(column.desc() for column in order) if back else order).limit(MOST_CHUNKS)
+        query = query.where(before(at) if back else behind(at))
+    query = query.order_by(*(column.desc() for column in ORDER) if back else ORDER).limit(MOST_CHUNKS)
     rows = session.execute(query).all()
     taken, lines = 0, 0
     for row in rows:
@@ -123,13 +141,11 @@ def _pick(session: Session, step: StepRow, at: Place | None, *, back: bool) -> t
 
 def _data(session: Session, step: StepRow, first: Place, last: Place) -> Sequence[Row[Any]]:
     """The chunks between two places, and of each whether it goes on with a line that an earlier one began."""
-    before = aliased(LogChunk)
-    end = select(func.get_byte(before.data, func.octet_length(before.data) - 1) != LINE_END)
-    begun = end.where(before.stream_id == LogChunk.stream_id, before.seq == LogChunk.seq - 1).scalar_subquery()
+    earlier = aliased(LogChunk)
+    end = select(func.get_byte(earlier.data, func.octet_length(earlier.data) - 1) != LINE_END)
+    begun = end.where(earlier.stream_id == LogChunk.stream_id, earlier.seq == LogChunk.seq - 1).scalar_subquery()
     query = _of_step(step, LogChunk, LogStream, Attempt.n, LogChunk.batch, func.coalesce(begun, False).label("begun"))
-    for place, inside in ((first, _PLACE.__ge__), (last, _PLACE.__le__)):
-        query = query.where(inside(tuple_(place.batch, place.stream_id, place.seq)))
-    return session.execute(query.order_by(LogChunk.batch, LogChunk.stream_id, LogChunk.seq)).all()
+    return session.execute(query.where(between(first, last)).order_by(*ORDER)).all()
 
 
 def _lines(session: Session, row: Row[Any]) -> list[Said]:
