@@ -24,7 +24,7 @@ from autorke.overview import machine_routes as machine_story_routes
 from autorke.tickets import admin_routes as ticket_admin_routes
 from autorke.tickets import log_routes, matrix_routes, stream_routes, wizard_routes
 from autorke.tickets import routes as tickets_routes
-from autorke.users import admin_routes, oidc_routes
+from autorke.users import admin_routes, live_routes, oidc_routes
 from autorke.users import routes as users_routes
 from autorke.views import routes as views_routes
 from autorke.web import health, openapi, problems, sse, ui
@@ -38,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     users_routes.router,
     oidc_routes.router,
     admin_routes.router,
+    live_routes.router,
     credentials_routes.router,
     machine_set_routes.router,  # before the routes of one machine, whose path would take its words for ids
     machines_routes.router,

@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from autorke.app import create_app
 from autorke.core.ids import new_id
 from autorke.users.access import ROLES, Role
+from autorke.web import sse
 from tests.api import Api, secret_key  # noqa: F401
 from tests.api import api as api
 
@@ -41,6 +42,7 @@ ACCESS: dict[str, str] = {
     "POST /api/v1/me/tokens": SIGNED_IN,
     "DELETE /api/v1/me/tokens/{token_id}": SIGNED_IN,
     "GET /api/v1/roles": SIGNED_IN,
+    "GET /api/v1/stream": SIGNED_IN,
     "GET /api/v1/directory": SIGNED_IN,
     # people
     "GET /api/v1/users": EVERYWHERE + "auditor admin",
@@ -145,6 +147,12 @@ ACCESS: dict[str, str] = {
     "GET /api/v1/engine": SIGNED_IN,
     "PUT /api/v1/engine": EVERYWHERE + "admin",
 }
+
+
+@pytest.fixture(autouse=True)
+def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event stream answers until its connection is rotated: here at once."""
+    monkeypatch.setattr(sse, "ROTATE", 0.02)
 
 
 def _routes() -> set[str]:
