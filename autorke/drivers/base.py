@@ -139,7 +139,10 @@ class Unreachable(DriverError):
 class RemoteTimeout(DriverError):
     code = "remote-timeout"
     text = Text(zh="{name} 上的操作超过 {seconds} 秒：{what}", en="{what} on {name} took longer than {seconds} s")
-    remedy = Text(zh="登录机器查看负载与磁盘后重试", en="Look at load and disks on the machine, then retry")
+    remedy = Text(
+        zh="登录机器查看负载与磁盘，以及该操作是否仍在进行，然后重试",
+        en="Look at load and disks on the machine, and whether the action still goes on there, then retry",
+    )
     maybe_done = True
 
 

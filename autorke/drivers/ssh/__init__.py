@@ -9,6 +9,7 @@ from autorke.drivers.ssh.dialing import Limits
 from autorke.drivers.ssh.errors import (
     BadArgument,
     BadPrivateKey,
+    CommandEnded,
     ConnectionLost,
     HostKeyUnreadable,
     RemoteCommandFailed,
@@ -20,6 +21,7 @@ from autorke.drivers.ssh.remote import SshRemote
 __all__ = [
     "BadArgument",
     "BadPrivateKey",
+    "CommandEnded",
     "ConnectionLost",
     "ConnectionPool",
     "HostKeyUnreadable",

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from autorke.core.errors import Text
-from autorke.drivers.base import DriverError
+from autorke.drivers.base import DriverError, RemoteTimeout
+
+
+class CommandEnded(RemoteTimeout):
+    """A command that took too long and is proven to have been ended on the machine; what it did until then stays."""
+
+    code = "remote-timeout-ended"
+    text = Text(
+        zh="{name} 上的操作超过 {seconds} 秒，已在机器上终止：{what}",
+        en="{what} on {name} took longer than {seconds} s and was ended there",
+    )
 
 
 class ConnectionLost(DriverError):

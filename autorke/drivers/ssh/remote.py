@@ -13,9 +13,9 @@ import paramiko
 
 from autorke.core import contact
 from autorke.drivers.base import ByteStream, Completed, ForwardingRefused, Remote, RemoteTimeout, SshTarget
-from autorke.drivers.ssh.commands import command_line, converse
+from autorke.drivers.ssh.commands import command_line, converse, seconds_there
 from autorke.drivers.ssh.dialing import unreachable
-from autorke.drivers.ssh.errors import BadArgument, ConnectionLost
+from autorke.drivers.ssh.errors import BadArgument, CommandEnded, ConnectionLost
 from autorke.drivers.ssh.files import write_atomically
 from autorke.drivers.ssh.stream import ChannelStream
 from autorke.drivers.streamlocal import open_streamlocal
@@ -23,6 +23,8 @@ from autorke.drivers.streamlocal import open_streamlocal
 # sshd's MaxSessions is 10 by default and counts commands, not forwarded streams: two are left for people.
 _COMMANDS_AT_ONCE = 8
 _SECONDS_FOR_A_SESSION = 5.0
+_ENDED_THERE = frozenset({124, 137, 143, -1})
+"""What `timeout` reports when the time is up: 124, or that it went down together with what it had to kill."""
 
 Opened = TypeVar("Opened")
 
@@ -51,19 +53,26 @@ class SshRemote:
 
         With `sudo` and nothing on stdin, the machine's become password is given to sudo where there is one: a sudo
         that does not want it leaves it to the command, which must therefore be one that reads no input of ours.
-        Raises RemoteTimeout (its channel is closed; the command itself may go on), ConnectionLost, BadArgument.
+        The machine itself ends a command that takes too long, also when the connection broke, where it has `timeout`.
+        Raises CommandEnded (it was, and told us), RemoteTimeout (its channel is closed; the command may go on),
+        ConnectionLost, BadArgument.
         """
         secret = self._target.become_password if sudo and stdin is None else None
-        line, what = self._line(argv, sudo, ask=secret is not None), argv[0]
+        limit, what = seconds_there(timeout), argv[0] if argv else ""
+        line = self._line(argv, sudo, ask=secret is not None, limit=limit)
         stdin = stdin if secret is None else f"{secret}\n".encode()
         deadline = time.monotonic() + timeout
         if not self._commands.acquire(timeout=timeout):
             raise RemoteTimeout(name=self._target.name, seconds=timeout, what=what)
         try:
             with self._session(timeout) as channel, _closed_at(deadline, channel) as expired:
+                started = time.monotonic()
                 completed = self._carry_out(channel, line, stdin)
+                took = time.monotonic() - started
         finally:
             self._commands.release()
+        if completed is not None and took >= limit and completed.exit_code in _ENDED_THERE:
+            raise CommandEnded(name=self._target.name, seconds=limit, what=what)
         if completed is not None:
             return completed
         if expired():
@@ -111,9 +120,9 @@ class SshRemote:
     ) -> None:
         self.close()
 
-    def _line(self, argv: Sequence[str], sudo: bool, *, ask: bool = False) -> bytes:
+    def _line(self, argv: Sequence[str], sudo: bool, *, ask: bool = False, limit: int | None = None) -> bytes:
         try:
-            return command_line(argv, sudo=sudo, ask=ask)
+            return command_line(argv, sudo=sudo, ask=ask, limit=limit)
         except ValueError as error:
             raise BadArgument(name=self._target.name, reason=str(error)) from None
 
