@@ -107,9 +107,10 @@ class Lookout(threading.Thread):
         while not self.over.is_set():
             for path in (*Path("/proc").glob("[0-9]*/cmdline"), *Path("/proc").glob("[0-9]*/environ")):
                 self._look(path)
-            for path in self.memory.rglob("*"):
-                if path.is_file() and not path.is_symlink():
-                    self._look(path)
+            with contextlib.suppress(FileNotFoundError):  # the run may clear its directory away meanwhile
+                for path in self.memory.rglob("*"):
+                    if path.is_file() and not path.is_symlink():
+                        self._look(path)
             self.rounds += 1
 
     def _look(self, path: Path) -> None:
