@@ -22,7 +22,7 @@ from autorke.overview import cluster_routes as cluster_overview_routes
 from autorke.overview import fleet_routes, lock_routes
 from autorke.overview import machine_routes as machine_story_routes
 from autorke.tickets import admin_routes as ticket_admin_routes
-from autorke.tickets import log_routes, matrix_routes, stream_routes, wizard_routes
+from autorke.tickets import inbox_routes, log_routes, matrix_routes, stream_routes, wizard_routes
 from autorke.tickets import routes as tickets_routes
 from autorke.users import admin_routes, live_routes, oidc_routes
 from autorke.users import routes as users_routes
@@ -50,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     cluster_overview_routes.router,
     configs_routes.router,
     tickets_routes.router,
+    inbox_routes.router,
     wizard_routes.router,
     matrix_routes.router,
     log_routes.router,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header
 
 from autorke.core.schemas import Page
-from autorke.tickets import schemas, service
+from autorke.tickets import approvals, listing, schemas, service
+from autorke.tickets.detail import detail
 from autorke.users.access import Actor
 from autorke.users.deps import allowed
 from autorke.web.deps import PageDep, SessionDep
-from autorke.web.paging import Column, Slice, page
+from autorke.web.paging import Slice
 from autorke.workflow import commands, definition
 from autorke.workflow.gates import Decision
-from autorke.workflow.models import Event, Ticket
+from autorke.workflow.models import Event
 
 router = APIRouter(tags=["tickets"])
 
@@ -24,19 +24,6 @@ Reader = Annotated[Actor, allowed("ticket:read")]
 Creator = Annotated[Actor, allowed("ticket:create")]
 Operator = Annotated[Actor, allowed("ticket:operate")]
 Resolver = Annotated[Actor, allowed("ticket:resolve")]
-
-COLUMNS = {
-    "number": Column(Ticket.number, int),
-    "flow_name": Column(Ticket.flow_name),
-    "state": Column(Ticket.state),
-    "policy": Column(Ticket.policy),
-    "summary": Column(Ticket.summary),
-    "attention": Column(Ticket.attention),
-    "scope_id": Column(Ticket.scope_id, UUID),
-    "requester_id": Column(Ticket.requester_id, UUID),
-    "created_at": Column(Ticket.created_at, datetime),
-    "ended_at": Column(Ticket.ended_at, datetime),
-}
 
 
 @router.get("/flows", response_model=list[schemas.FlowOut])
@@ -51,7 +38,7 @@ def list_flows(_actor: Reader) -> list[dict[str, Any]]:
 @router.get("/tickets", response_model=Page[schemas.TicketOut])
 def list_tickets(actor: Reader, session: SessionDep, query: PageDep) -> Slice:
     """Tickets the caller may see, newest first."""
-    return page(session, service.visible(actor), COLUMNS, query, key=Ticket.id, default_sort="-number")
+    return listing.tickets_page(session, actor, query)
 
 
 @router.post("/tickets", response_model=schemas.TicketDetail, status_code=201)
@@ -62,13 +49,13 @@ def create_ticket(
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> dict[str, Any]:
     """Submit a change. The same Idempotency-Key with the same body gives the first ticket back."""
-    return service.detail(session, service.create(session, actor, body, idempotency_key))
+    return detail(session, actor, service.create(session, actor, body, idempotency_key))
 
 
 @router.get("/tickets/{ticket_id}", response_model=schemas.TicketDetail)
 def get_ticket(ticket_id: UUID, actor: Reader, session: SessionDep) -> dict[str, Any]:
     """A ticket with all its steps, gates and attempts."""
-    return service.detail(session, service.get(session, actor, ticket_id))
+    return detail(session, actor, service.get(session, actor, ticket_id))
 
 
 @router.get("/tickets/{ticket_id}/nodes", response_model=list[schemas.TicketNodeOut])
@@ -90,6 +77,12 @@ def list_events(ticket_id: UUID, actor: Reader, session: SessionDep, after: int 
     return service.events_after(session, ticket.id, max(0, min(after, 2**62)), max(1, min(limit, 1000)))
 
 
+@router.get("/tickets/{ticket_id}/approvals", response_model=list[schemas.GateApprovalOut])
+def list_approvals(ticket_id: UUID, actor: Reader, session: SessionDep) -> list[dict[str, Any]]:
+    """Every decision on the ticket's gates, oldest first, with names; also those that were taken back."""
+    return approvals.of_ticket(session, service.get(session, actor, ticket_id))
+
+
 @router.post("/tickets/{ticket_id}/decisions", response_model=schemas.TicketDetail)
 def decide(ticket_id: UUID, body: schemas.DecisionIn, actor: Reader, session: SessionDep) -> dict[str, Any]:
     """Approve or reject gates. Each gate asks for its own permission on the ticket's cluster; never the requester."""
@@ -100,16 +93,17 @@ def decide(ticket_id: UUID, body: schemas.DecisionIn, actor: Reader, session: Se
         comment=body.comment,
         authn={"method": actor.method, "ip": actor.ip, "session": str(actor.session_id)},
         acting_for=body.acting_for,
+        within=actor.scopes,
     )
     gates = {gate.gate_id: gate.subject_hash for gate in body.gates}
-    return service.detail(session, commands.decide(session, ticket_id, gates, actor.user_id, said))
+    return detail(session, actor, commands.decide(session, ticket_id, gates, actor.user_id, said))
 
 
 @router.delete("/tickets/{ticket_id}/gates/{gate_id}/approval", response_model=schemas.TicketDetail)
 def revoke_approval(ticket_id: UUID, gate_id: UUID, actor: Reader, session: SessionDep) -> dict[str, Any]:
     """Take back one's own approval, as long as the step has not begun."""
     service.get(session, actor, ticket_id)
-    return service.detail(session, commands.revoke(session, ticket_id, gate_id, actor.user_id))
+    return detail(session, actor, commands.revoke(session, ticket_id, gate_id, actor.user_id))
 
 
 @router.post("/tickets/{ticket_id}/retry", response_model=schemas.TicketDetail)
@@ -117,7 +111,7 @@ def retry(ticket_id: UUID, body: schemas.RetryIn, actor: Operator, session: Sess
     """Plan a step again for exactly its failed, unreachable and not-started nodes."""
     service.get(session, actor, ticket_id, "ticket:operate")
     ticket = commands.retry(session, ticket_id, body.step, service.by(actor), body.nodes)
-    return service.detail(session, ticket)
+    return detail(session, actor, ticket)
 
 
 @router.post("/tickets/{ticket_id}/exclude", response_model=schemas.TicketDetail)
@@ -125,35 +119,35 @@ def exclude(ticket_id: UUID, body: schemas.ExcludeIn, actor: Operator, session: 
     """Leave nodes out of the rest of the ticket, with a reason."""
     service.get(session, actor, ticket_id, "ticket:operate")
     ticket = commands.exclude(session, ticket_id, body.nodes, service.by(actor), body.reason)
-    return service.detail(session, ticket)
+    return detail(session, actor, ticket)
 
 
 @router.post("/tickets/{ticket_id}/pause", response_model=schemas.TicketDetail)
 def pause(ticket_id: UUID, actor: Operator, session: SessionDep) -> dict[str, Any]:
     """Start no other node or step; what has begun finishes."""
     service.get(session, actor, ticket_id, "ticket:operate")
-    return service.detail(session, commands.pause(session, ticket_id, service.by(actor), paused=True))
+    return detail(session, actor, commands.pause(session, ticket_id, service.by(actor), paused=True))
 
 
 @router.post("/tickets/{ticket_id}/resume", response_model=schemas.TicketDetail)
 def resume(ticket_id: UUID, actor: Operator, session: SessionDep) -> dict[str, Any]:
     """Go on after a pause."""
     service.get(session, actor, ticket_id, "ticket:operate")
-    return service.detail(session, commands.pause(session, ticket_id, service.by(actor), paused=False))
+    return detail(session, actor, commands.pause(session, ticket_id, service.by(actor), paused=False))
 
 
 @router.post("/tickets/{ticket_id}/cancel", response_model=schemas.TicketDetail)
 def cancel(ticket_id: UUID, body: schemas.ReasonIn, actor: Operator, session: SessionDep) -> dict[str, Any]:
     """End the ticket at once where nothing runs, at the next safe point where something does."""
     service.get(session, actor, ticket_id, "ticket:operate")
-    return service.detail(session, commands.cancel(session, ticket_id, service.by(actor), body.reason))
+    return detail(session, actor, commands.cancel(session, ticket_id, service.by(actor), body.reason))
 
 
 @router.post("/tickets/{ticket_id}/close", response_model=schemas.TicketDetail)
 def close(ticket_id: UUID, body: schemas.ReasonIn, actor: Operator, session: SessionDep) -> dict[str, Any]:
     """Give up a ticket that needs a person; it ends as FAILED and says what was done."""
     service.get(session, actor, ticket_id, "ticket:operate")
-    return service.detail(session, commands.close_failed(session, ticket_id, service.by(actor), body.reason))
+    return detail(session, actor, commands.close_failed(session, ticket_id, service.by(actor), body.reason))
 
 
 @router.post("/tickets/{ticket_id}/attempts/{attempt_id}/resolution", response_model=schemas.TicketDetail)
@@ -165,4 +159,4 @@ def resolve(
     ticket = commands.resolve(
         session, ticket_id, attempt_id, actor.user_id, body.verdicts, body.reason, override=body.override
     )
-    return service.detail(session, ticket)
+    return detail(session, actor, ticket)

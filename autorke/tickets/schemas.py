@@ -93,31 +93,79 @@ class FlowOut(Out):
     request_schema: dict[str, Any]
 
 
+class WaitsOut(Words):
+    """What a ticket waits for: a code for the page, and the sentence."""
+
+    code: str
+
+
+class ProgressOut(Out):
+    """Node × step results of the whole ticket; a step that runs once counts one, skipped steps count nothing."""
+
+    done: int
+    failed: int
+    total: int
+
+
 class TicketOut(Out):
     id: UUID
     number: int
     flow_name: str
     flow_version: int
+    flow_title: Words
     policy: str
     scope_id: UUID | None
+    cluster_name: str | None
     requester_id: UUID
+    requester_name: str | None
     summary: str
+    targets: int = Field(description="Nodes that were frozen at the submit")
+    progress: ProgressOut
+    step_key: str | None = Field(description="The step at which it stands, or stood when it ended")
+    step_title: Words | None
+    waiting: WaitsOut | None = Field(description="null while something of it runs, and when it has ended")
     state: str
     attention: str | None
     row_version: int
     cancel_requested_at: datetime | None
     pause_requested_at: datetime | None
     created_at: datetime
+    updated_at: datetime
     ended_at: datetime | None
 
 
 class ApprovalOut(Out):
     approver_id: UUID
+    approver_name: str | None
     acting_for_id: UUID | None
+    acting_for_name: str | None
     decision: str
+    subject_hash: str = Field(description="What was signed")
     comment: str
     at: datetime
     revoked_at: datetime | None
+
+
+class GateApprovalOut(ApprovalOut):
+    """A decision with the gate it was made on."""
+
+    gate_id: UUID
+    step: str
+    step_title: Words
+    phase: str
+    gate_state: str
+    quorum: int
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+class CandidateOut(Out):
+    """Somebody who may sign the gate at this moment."""
+
+    id: UUID
+    name: str
+    role: str = Field(description="The roles by which the signature would count")
+    acting_for: str | None = Field(description="Whom he would sign for, when not in his own right")
 
 
 class GateOut(Out):
@@ -132,6 +180,10 @@ class GateOut(Out):
     expires_at: datetime | None
     closed_at: datetime | None
     approvals: list[ApprovalOut]
+    candidates: list[CandidateOut] = Field(description="Of an open gate: who may sign it now")
+    may_sign: bool = Field(description="Whether the caller may")
+    reason: Words | None = Field(description="Why the caller may not")
+    acting_for: UUID | None = Field(description="Whom the caller would sign for; null = in his own right")
 
 
 class AttemptOut(Out):

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Select, func, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from autorke.core.db import Base, db_now, transaction
 from autorke.core.errors import NotFound, Text, Unprocessable
+from autorke.tickets.listing import visible
 from autorke.tickets.schemas import TicketIn
-from autorke.users.access import Actor, Permission, may, scope
+from autorke.users.access import Actor, Permission, may
 from autorke.web.translate import words
-from autorke.workflow import callbacks, commands, locks, results
+from autorke.workflow import callbacks, commands, results
 from autorke.workflow.callbacks import CallbackNotJson
 from autorke.workflow.definition import Flow, find_flow
 from autorke.workflow.errors import UnknownFlow
 from autorke.workflow.journal import By
 from autorke.workflow.models import (
-    Approval,
     Attempt,
     Delegation,
     EngineSwitch,
     Event,
-    Gate,
     NodeResult,
     PlanRow,
     StepRow,
@@ -52,11 +49,6 @@ class DelegateNotApprover(Unprocessable):
 
 def _columns(row: Base) -> dict[str, Any]:
     return {column.key: getattr(row, column.key) for column in row.__table__.columns}
-
-
-def visible(actor: Actor) -> Select[Any]:
-    """Tickets this actor may see: those of his clusters, and his own."""
-    return select(Ticket).where(scope(actor, "ticket:read", Ticket.scope_id, unowned=True))
 
 
 def get(session: Session, actor: Actor, ticket_id: UUID, permission: Permission = "ticket:read") -> Ticket:
@@ -91,72 +83,6 @@ def create(session: Session, actor: Actor, body: TicketIn, key: str | None) -> T
     ticket, _ = commands.submit(session, body.flow, request, actor.user_id, key)
     actor.require("ticket:create", ticket.scope_id)
     return ticket
-
-
-def detail(session: Session, ticket: Ticket) -> dict[str, Any]:
-    """Everything the ticket page shows but logs, plan bodies and node rows; a fixed number of statements."""
-    steps = session.execute(select(StepRow).where(StepRow.ticket_id == ticket.id).order_by(StepRow.ord)).scalars().all()
-    ids = [step.id for step in steps]
-    gates, attempts, plans = _gates(session, ids), _attempts(session, ids), _plans(session, steps)
-    counts = _counts(session, ids)
-    columns = _columns(ticket)
-    columns["steps"] = [
-        {
-            **ticket.flow_snapshot["steps"][step.ord],
-            **_columns(step),
-            "plan_hash": plans[step.plan_id].plan_hash if step.plan_id in plans else None,
-            "problems": plans[step.plan_id].problems if step.plan_id in plans else [],
-            "counts": counts[step.id],
-            "gates": gates[step.id],
-            "attempts": attempts[step.id],
-        }
-        for step in steps
-    ]
-    columns["waiting_for"] = locks.waiting_for(session, ticket.id) if ticket.state == "QUEUED" else []
-    return columns
-
-
-def _plans(session: Session, steps: Sequence[StepRow]) -> dict[UUID | None, Any]:
-    wanted = [step.plan_id for step in steps if step.plan_id is not None]
-    query = select(PlanRow.id, PlanRow.plan_hash, PlanRow.problems).where(PlanRow.id.in_(wanted))
-    return {row.id: row for row in session.execute(query)}
-
-
-def _attempts(session: Session, step_ids: Sequence[UUID]) -> dict[UUID, list[Attempt]]:
-    found: dict[UUID, list[Attempt]] = defaultdict(list)
-    for row in session.execute(select(Attempt).where(Attempt.step_id.in_(step_ids)).order_by(Attempt.n)).scalars():
-        found[row.step_id].append(row)
-    return found
-
-
-def _gates(session: Session, step_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
-    rows = session.execute(select(Gate).where(Gate.step_id.in_(step_ids)).order_by(Gate.opened_at)).scalars().all()
-    said: dict[UUID, list[Approval]] = defaultdict(list)
-    query = select(Approval).where(Approval.gate_id.in_([gate.id for gate in rows])).order_by(Approval.at)
-    for approval in session.execute(query).scalars():
-        said[approval.gate_id].append(approval)
-    found: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    for gate in rows:
-        columns = _columns(gate)
-        found[gate.step_id].append({**columns, "approvals": said[gate.id]})
-    return found
-
-
-def _counts(session: Session, step_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
-    """Nodes of each step by their newest state."""
-    newest = (
-        select(NodeResult.step_id, NodeResult.node_id, NodeResult.state)
-        .ext(distinct_on(NodeResult.step_id, NodeResult.node_id))
-        .join(Attempt, Attempt.id == NodeResult.attempt_id)
-        .where(NodeResult.step_id.in_(step_ids))
-        .order_by(NodeResult.step_id, NodeResult.node_id, Attempt.n.desc())
-        .subquery()
-    )
-    query = select(newest.c.step_id, newest.c.state, func.count()).group_by(newest.c.step_id, newest.c.state)
-    found: dict[UUID, dict[str, int]] = defaultdict(dict)
-    for step_id, state, count in session.execute(query):
-        found[step_id][state] = count
-    return found
 
 
 def nodes(session: Session, ticket: Ticket) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -59,6 +59,12 @@ def directory(session: Session, *, ids: Sequence[UUID] = (), search: str = "") -
         found = or_(User.name.icontains(search, autoescape=True), User.display_name.icontains(search, autoescape=True))
         query = query.where(found)
     return list(session.scalars(query))
+
+
+def names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Display names, also of disabled people; who was deleted is missing."""
+    query = select(User.id, User.display_name).where(User.id.in_(ids))
+    return {row.id: row.display_name for row in session.execute(query)} if ids else {}
 
 
 def create(session: Session, *, actor: Actor | None, name: str, password: str | None = None, **fields: Any) -> User:

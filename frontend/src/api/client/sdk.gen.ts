@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BindRoleData, BindRoleErrors, BindRoleResponses, CancelData, CancelErrors, CancelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CheckEligibilityData, CheckEligibilityErrors, CheckEligibilityResponses, CloseData, CloseErrors, CloseResponses, CompareRevisionsData, CompareRevisionsErrors, CompareRevisionsResponses, CreateCredentialData, CreateCredentialErrors, CreateCredentialResponses, CreateDelegationData, CreateDelegationErrors, CreateDelegationResponses, CreateMachineData, CreateMachineErrors, CreateMachineResponses, CreateSourceData, CreateSourceErrors, CreateSourceResponses, CreateTicketData, CreateTicketErrors, CreateTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DecideData, DecideErrors, DecideResponses, DeleteCredentialData, DeleteCredentialErrors, DeleteCredentialResponses, DeleteDelegationData, DeleteDelegationErrors, DeleteDelegationResponses, DeleteTokenData, DeleteTokenErrors, DeleteTokenResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DescribeCredentialData, DescribeCredentialErrors, DescribeCredentialResponses, DownloadLogData, DownloadLogErrors, DownloadLogResponses, DownloadLogsData, DownloadLogsErrors, DownloadLogsResponses, DownloadRevisionData, DownloadRevisionErrors, DownloadRevisionResponses, ExcludeData, ExcludeErrors, ExcludeResponses, ExportMachinesData, ExportMachinesErrors, ExportMachinesResponses, FindFirstErrorData, FindFirstErrorErrors, FindFirstErrorResponses, FindMachinesData, FindMachinesErrors, FindMachinesResponses, FinishSsoData, FinishSsoErrors, ForgetClusterData, ForgetClusterErrors, ForgetClusterResponses, GetClusterData, GetClusterErrors, GetClusterOverviewData, GetClusterOverviewErrors, GetClusterOverviewResponses, GetClusterResponses, GetClusterTopologyData, GetClusterTopologyErrors, GetClusterTopologyResponses, GetCredentialData, GetCredentialErrors, GetCredentialResponses, GetEngineData, GetEngineErrors, GetEngineResponses, GetFreshnessData, GetFreshnessErrors, GetFreshnessResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMachineData, GetMachineErrors, GetMachineResponses, GetMatrixData, GetMatrixErrors, GetMatrixResponses, GetMeData, GetMeErrors, GetMeResponses, GetOverviewData, GetOverviewErrors, GetOverviewResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRunData, GetRunErrors, GetRunResponses, GetSourceData, GetSourceErrors, GetSourceResponses, GetTicketData, GetTicketErrors, GetTicketNodeData, GetTicketNodeErrors, GetTicketNodeResponses, GetTicketResponses, GetUserData, GetUserErrors, GetUserResponses, ImportClusterData, ImportClusterErrors, ImportClusterResponses, ImportMachinesData, ImportMachinesErrors, ImportMachinesResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListClustersData, ListClustersErrors, ListClustersResponses, ListCredentialsData, ListCredentialsErrors, ListCredentialsResponses, ListDelegationsData, ListDelegationsErrors, ListDelegationsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFlowsData, ListFlowsErrors, ListFlowsResponses, ListLocksData, ListLocksErrors, ListLocksResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListMachineHistoryData, ListMachineHistoryErrors, ListMachineHistoryResponses, ListMachinesData, ListMachinesErrors, ListMachinesResponses, ListMachineTicketsData, ListMachineTicketsErrors, ListMachineTicketsResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListPlansData, ListPlansErrors, ListPlansResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListSourcesData, ListSourcesErrors, ListSourcesResponses, ListTicketNodesData, ListTicketNodesErrors, ListTicketNodesResponses, ListTicketsData, ListTicketsErrors, ListTicketsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListViewsData, ListViewsErrors, ListViewsResponses, LogInData, LogInErrors, LoginMethodsData, LoginMethodsErrors, LoginMethodsResponses, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, PauseData, PauseErrors, PauseResponses, PinHostKeyData, PinHostKeyErrors, PinHostKeyResponses, PreviewMappingData, PreviewMappingErrors, PreviewMappingResponses, PreviewTicketData, PreviewTicketErrors, PreviewTicketResponses, ReadLogData, ReadLogErrors, ReadLogLinesData, ReadLogLinesErrors, ReadLogLinesResponses, ReadLogResponses, ReadMergedLogData, ReadMergedLogErrors, ReadMergedLogResponses, ReceiveCallbackData, ReceiveCallbackErrors, ReceiveCallbackResponses, ReleaseLockData, ReleaseLockErrors, ReleaseLockResponses, ReplaceSecretData, ReplaceSecretErrors, ReplaceSecretResponses, RequestSyncData, RequestSyncErrors, RequestSyncResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, ResolveData, ResolveErrors, ResolveResponses, ResumeData, ResumeErrors, ResumeResponses, RetryData, RetryErrors, RetryResponses, RevokeApprovalData, RevokeApprovalErrors, RevokeApprovalResponses, RunChecksData, RunChecksErrors, RunChecksResponse, RunChecksResponses, ScanHostKeyData, ScanHostKeyErrors, ScanHostKeyResponses, SearchLogData, SearchLogErrors, SearchLogResponses, SelectManyData, SelectManyErrors, SelectManyResponses, SetEngineData, SetEngineErrors, SetEngineResponses, SetStateData, SetStateErrors, SetStateResponses, StartSsoData, StartSsoErrors, StreamTicketData, StreamTicketErrors, StreamTicketResponse, StreamTicketResponses, SummariseMachinesData, SummariseMachinesErrors, SummariseMachinesResponses, UnbindRoleData, UnbindRoleErrors, UnbindRoleResponses, UpdateClusterData, UpdateClusterErrors, UpdateClusterResponses, UpdateMachineData, UpdateMachineErrors, UpdateMachineResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateSourceData, UpdateSourceErrors, UpdateSourceResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UpdateViewData, UpdateViewErrors, UpdateViewResponses, VerifyClusterData, VerifyClusterErrors, VerifyClusterResponses } from './types.gen';
+import type { BindRoleData, BindRoleErrors, BindRoleResponses, CancelData, CancelErrors, CancelResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CheckEligibilityData, CheckEligibilityErrors, CheckEligibilityResponses, CloseData, CloseErrors, CloseResponses, CompareRevisionsData, CompareRevisionsErrors, CompareRevisionsResponses, CountInboxData, CountInboxErrors, CountInboxResponses, CreateCredentialData, CreateCredentialErrors, CreateCredentialResponses, CreateDelegationData, CreateDelegationErrors, CreateDelegationResponses, CreateMachineData, CreateMachineErrors, CreateMachineResponses, CreateSourceData, CreateSourceErrors, CreateSourceResponses, CreateTicketData, CreateTicketErrors, CreateTicketResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DecideData, DecideErrors, DecideResponses, DeleteCredentialData, DeleteCredentialErrors, DeleteCredentialResponses, DeleteDelegationData, DeleteDelegationErrors, DeleteDelegationResponses, DeleteTokenData, DeleteTokenErrors, DeleteTokenResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DescribeCredentialData, DescribeCredentialErrors, DescribeCredentialResponses, DownloadLogData, DownloadLogErrors, DownloadLogResponses, DownloadLogsData, DownloadLogsErrors, DownloadLogsResponses, DownloadRevisionData, DownloadRevisionErrors, DownloadRevisionResponses, ExcludeData, ExcludeErrors, ExcludeResponses, ExportMachinesData, ExportMachinesErrors, ExportMachinesResponses, FindFirstErrorData, FindFirstErrorErrors, FindFirstErrorResponses, FindMachinesData, FindMachinesErrors, FindMachinesResponses, FinishSsoData, FinishSsoErrors, ForgetClusterData, ForgetClusterErrors, ForgetClusterResponses, GetClusterData, GetClusterErrors, GetClusterOverviewData, GetClusterOverviewErrors, GetClusterOverviewResponses, GetClusterResponses, GetClusterTopologyData, GetClusterTopologyErrors, GetClusterTopologyResponses, GetCredentialData, GetCredentialErrors, GetCredentialResponses, GetEngineData, GetEngineErrors, GetEngineResponses, GetFreshnessData, GetFreshnessErrors, GetFreshnessResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMachineData, GetMachineErrors, GetMachineResponses, GetMatrixData, GetMatrixErrors, GetMatrixResponses, GetMeData, GetMeErrors, GetMeResponses, GetOverviewData, GetOverviewErrors, GetOverviewResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRunData, GetRunErrors, GetRunResponses, GetSourceData, GetSourceErrors, GetSourceResponses, GetTicketData, GetTicketErrors, GetTicketNodeData, GetTicketNodeErrors, GetTicketNodeResponses, GetTicketResponses, GetUserData, GetUserErrors, GetUserResponses, ImportClusterData, ImportClusterErrors, ImportClusterResponses, ImportMachinesData, ImportMachinesErrors, ImportMachinesResponses, ListApprovalsData, ListApprovalsErrors, ListApprovalsResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListClustersData, ListClustersErrors, ListClustersResponses, ListCredentialsData, ListCredentialsErrors, ListCredentialsResponses, ListDelegationsData, ListDelegationsErrors, ListDelegationsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFlowsData, ListFlowsErrors, ListFlowsResponses, ListInboxData, ListInboxErrors, ListInboxResponses, ListLocksData, ListLocksErrors, ListLocksResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListMachineHistoryData, ListMachineHistoryErrors, ListMachineHistoryResponses, ListMachinesData, ListMachinesErrors, ListMachinesResponses, ListMachineTicketsData, ListMachineTicketsErrors, ListMachineTicketsResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListPlansData, ListPlansErrors, ListPlansResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListSourcesData, ListSourcesErrors, ListSourcesResponses, ListTicketNodesData, ListTicketNodesErrors, ListTicketNodesResponses, ListTicketsData, ListTicketsErrors, ListTicketsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListViewsData, ListViewsErrors, ListViewsResponses, LogInData, LogInErrors, LoginMethodsData, LoginMethodsErrors, LoginMethodsResponses, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, PauseData, PauseErrors, PauseResponses, PinHostKeyData, PinHostKeyErrors, PinHostKeyResponses, PreviewMappingData, PreviewMappingErrors, PreviewMappingResponses, PreviewTicketData, PreviewTicketErrors, PreviewTicketResponses, ReadLogData, ReadLogErrors, ReadLogLinesData, ReadLogLinesErrors, ReadLogLinesResponses, ReadLogResponses, ReadMergedLogData, ReadMergedLogErrors, ReadMergedLogResponses, ReceiveCallbackData, ReceiveCallbackErrors, ReceiveCallbackResponses, ReleaseLockData, ReleaseLockErrors, ReleaseLockResponses, ReplaceSecretData, ReplaceSecretErrors, ReplaceSecretResponses, RequestSyncData, RequestSyncErrors, RequestSyncResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, ResolveData, ResolveErrors, ResolveResponses, ResumeData, ResumeErrors, ResumeResponses, RetryData, RetryErrors, RetryResponses, RevokeApprovalData, RevokeApprovalErrors, RevokeApprovalResponses, RunChecksData, RunChecksErrors, RunChecksResponse, RunChecksResponses, ScanHostKeyData, ScanHostKeyErrors, ScanHostKeyResponses, SearchLogData, SearchLogErrors, SearchLogResponses, SelectManyData, SelectManyErrors, SelectManyResponses, SetEngineData, SetEngineErrors, SetEngineResponses, SetStateData, SetStateErrors, SetStateResponses, StartSsoData, StartSsoErrors, StreamHintsData, StreamHintsErrors, StreamHintsResponse, StreamHintsResponses, StreamTicketData, StreamTicketErrors, StreamTicketResponse, StreamTicketResponses, SummariseMachinesData, SummariseMachinesErrors, SummariseMachinesResponses, UnbindRoleData, UnbindRoleErrors, UnbindRoleResponses, UpdateClusterData, UpdateClusterErrors, UpdateClusterResponses, UpdateMachineData, UpdateMachineErrors, UpdateMachineResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateSourceData, UpdateSourceErrors, UpdateSourceResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses, UpdateViewData, UpdateViewErrors, UpdateViewResponses, VerifyClusterData, VerifyClusterErrors, VerifyClusterResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -368,6 +368,25 @@ export const listAudit = <ThrowOnError extends boolean = true>(options?: Options
             type: 'apiKey'
         }],
     url: '/api/v1/audit',
+    ...options
+});
+
+/**
+ * Stream Hints
+ *
+ * Hints as events `hint`: `{topic, ids, all}` with topic inbox, tickets, machines, clusters, cmdb or engine.
+ *
+ * `all` says that any object of the topic may have changed. A hint carries no content: read what you show again. The
+ * stream ends with the session.
+ */
+export const streamHints = <ThrowOnError extends boolean = true>(options?: Options<StreamHintsData, ThrowOnError, StreamHintsResponse>): Promise<ServerSentEventsResult<StreamHintsResponses>> => (options?.client ?? client).sse.get<StreamHintsResponses, StreamHintsErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/stream',
     ...options
 });
 
@@ -1340,6 +1359,22 @@ export const listEvents = <ThrowOnError extends boolean = true>(options: Options
 });
 
 /**
+ * List Approvals
+ *
+ * Every decision on the ticket's gates, oldest first, with names; also those that were taken back.
+ */
+export const listApprovals = <ThrowOnError extends boolean = true>(options: Options<ListApprovalsData, ThrowOnError>): RequestResult<ListApprovalsResponses, ListApprovalsErrors, ThrowOnError, 'data'> => (options.client ?? client).get<ListApprovalsResponses, ListApprovalsErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tickets/{ticket_id}/approvals',
+    ...options
+});
+
+/**
  * Decide
  *
  * Approve or reject gates. Each gate asks for its own permission on the ticket's cluster; never the requester.
@@ -1505,6 +1540,43 @@ export const resolve = <ThrowOnError extends boolean = true>(options: Options<Re
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * List Inbox
+ *
+ * Tickets that concern the caller.
+ *
+ * `approve`: with a gate that he may sign now, longest waiting first. `mine`: asked for by him, not ended. `failed`:
+ * stand at a step that needs somebody, and he may act. `running`: all others that he sees and that have not ended.
+ * `watching`: those he watches. `done`: ended ones that he asked for, decided on or watches. Every row carries its
+ * open gates.
+ */
+export const listInbox = <ThrowOnError extends boolean = true>(options?: Options<ListInboxData, ThrowOnError>): RequestResult<ListInboxResponses, ListInboxErrors, ThrowOnError, 'data'> => (options?.client ?? client).get<ListInboxResponses, ListInboxErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/inbox',
+    ...options
+});
+
+/**
+ * Count Inbox
+ *
+ * How many tickets stand in each tab.
+ */
+export const countInbox = <ThrowOnError extends boolean = true>(options?: Options<CountInboxData, ThrowOnError>): RequestResult<CountInboxResponses, CountInboxErrors, ThrowOnError, 'data'> => (options?.client ?? client).get<CountInboxResponses, CountInboxErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'autorke_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/inbox/counts',
+    ...options
 });
 
 /**
@@ -1720,6 +1792,10 @@ export const downloadLog = <ThrowOnError extends boolean = true>(options: Option
  * Stream Ticket
  *
  * Events of the ticket, its logs and its node results as they come. An event's id resumes all of it.
+ *
+ * `ticket`: an event of its history. `log`: `{stream_id, step, attempt_n, node_id, from, to, text}`, bytes `from` to
+ * `to` of a log. `grown`: `{streams: [{stream_id, step, attempt_n, node_id, bytes, lines, first_error_line}], all}`;
+ * `all` means: read the list of logs again. `nodes`: `{results: […]}`. `hint`: `{topic, ids, all}`, without an id.
  */
 export const streamTicket = <ThrowOnError extends boolean = true>(options: Options<StreamTicketData, ThrowOnError, StreamTicketResponse>): Promise<ServerSentEventsResult<StreamTicketResponses>> => (options.client ?? client).sse.get<StreamTicketResponses, StreamTicketErrors, ThrowOnError, 'data'>({
     responseStyle: 'data',

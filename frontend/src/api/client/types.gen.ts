@@ -51,13 +51,27 @@ export type ApprovalOut = {
      */
     approver_id: string;
     /**
+     * Approver Name
+     */
+    approver_name: string | null;
+    /**
      * Acting For Id
      */
     acting_for_id: string | null;
     /**
+     * Acting For Name
+     */
+    acting_for_name: string | null;
+    /**
      * Decision
      */
     decision: string;
+    /**
+     * Subject Hash
+     *
+     * What was signed
+     */
+    subject_hash: string;
     /**
      * Comment
      */
@@ -355,6 +369,34 @@ export type CallbackOut = {
      * Applied
      */
     applied: boolean;
+};
+
+/**
+ * CandidateOut
+ *
+ * Somebody who may sign the gate at this moment.
+ */
+export type CandidateOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Role
+     *
+     * The roles by which the signature would count
+     */
+    role: string;
+    /**
+     * Acting For
+     *
+     * Whom he would sign for, when not in his own right
+     */
+    acting_for: string | null;
 };
 
 /**
@@ -1434,6 +1476,81 @@ export type FreshnessOut = {
 };
 
 /**
+ * GateApprovalOut
+ *
+ * A decision with the gate it was made on.
+ */
+export type GateApprovalOut = {
+    /**
+     * Approver Id
+     */
+    approver_id: string;
+    /**
+     * Approver Name
+     */
+    approver_name: string | null;
+    /**
+     * Acting For Id
+     */
+    acting_for_id: string | null;
+    /**
+     * Acting For Name
+     */
+    acting_for_name: string | null;
+    /**
+     * Decision
+     */
+    decision: string;
+    /**
+     * Subject Hash
+     *
+     * What was signed
+     */
+    subject_hash: string;
+    /**
+     * Comment
+     */
+    comment: string;
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Revoked At
+     */
+    revoked_at: string | null;
+    /**
+     * Gate Id
+     */
+    gate_id: string;
+    /**
+     * Step
+     */
+    step: string;
+    step_title: Words;
+    /**
+     * Phase
+     */
+    phase: string;
+    /**
+     * Gate State
+     */
+    gate_state: string;
+    /**
+     * Quorum
+     */
+    quorum: number;
+    /**
+     * Opened At
+     */
+    opened_at: string;
+    /**
+     * Closed At
+     */
+    closed_at: string | null;
+};
+
+/**
  * GateIn
  */
 export type GateIn = {
@@ -1497,6 +1614,28 @@ export type GateOut = {
      * Approvals
      */
     approvals: Array<ApprovalOut>;
+    /**
+     * Candidates
+     *
+     * Of an open gate: who may sign it now
+     */
+    candidates: Array<CandidateOut>;
+    /**
+     * May Sign
+     *
+     * Whether the caller may
+     */
+    may_sign: boolean;
+    /**
+     * Why the caller may not
+     */
+    reason: Words | null;
+    /**
+     * Acting For
+     *
+     * Whom the caller would sign for; null = in his own right
+     */
+    acting_for: string | null;
 };
 
 /**
@@ -1836,6 +1975,102 @@ export type ImportOut = {
      */
     machines: Array<MappedOut>;
     counts: ImportCountsOut;
+};
+
+/**
+ * InboxCountsOut
+ *
+ * Rows of each tab.
+ */
+export type InboxCountsOut = {
+    /**
+     * Approve
+     */
+    approve: number;
+    /**
+     * Mine
+     */
+    mine: number;
+    /**
+     * Failed
+     */
+    failed: number;
+    /**
+     * Running
+     */
+    running: number;
+    /**
+     * Watching
+     */
+    watching: number;
+    /**
+     * Done
+     */
+    done: number;
+};
+
+/**
+ * InboxGateOut
+ */
+export type InboxGateOut = {
+    /**
+     * Gate Id
+     */
+    gate_id: string;
+    /**
+     * Subject Hash
+     */
+    subject_hash: string;
+    /**
+     * Step
+     */
+    step: string;
+    /**
+     * Phase
+     */
+    phase: string;
+    title: Words;
+    /**
+     * Effect
+     */
+    effect: string;
+    /**
+     * Opened At
+     */
+    opened_at: string;
+    /**
+     * Quorum
+     */
+    quorum: number;
+    /**
+     * Approvals N
+     */
+    approvals_n: number;
+    /**
+     * May Sign
+     */
+    may_sign: boolean;
+    /**
+     * Why the caller may not sign it
+     */
+    reason: Words | null;
+    /**
+     * Acting For
+     *
+     * Whom the caller would sign for; null = in his own right
+     */
+    acting_for: string | null;
+};
+
+/**
+ * InboxRowOut
+ */
+export type InboxRowOut = {
+    ticket: TicketOut;
+    /**
+     * Gates
+     */
+    gates: Array<InboxGateOut>;
 };
 
 /**
@@ -3445,6 +3680,28 @@ export type PageHistoryOut = {
 };
 
 /**
+ * Page[InboxRowOut]
+ */
+export type PageInboxRowOut = {
+    /**
+     * Items
+     */
+    items: Array<InboxRowOut>;
+    /**
+     * Next
+     *
+     * Send it back as ?cursor=… for the next page
+     */
+    next: string | null;
+    /**
+     * Total
+     *
+     * Count of all matches, when it was asked for with ?total=true
+     */
+    total?: number | null;
+};
+
+/**
  * Page[LockOut]
  */
 export type PageLockOut = {
@@ -3872,6 +4129,26 @@ export type PreviewStepOut = {
      */
     post_gate: boolean;
     skip_reason: Words | null;
+};
+
+/**
+ * ProgressOut
+ *
+ * Node × step results of the whole ticket; a step that runs once counts one, skipped steps count nothing.
+ */
+export type ProgressOut = {
+    /**
+     * Done
+     */
+    done: number;
+    /**
+     * Failed
+     */
+    failed: number;
+    /**
+     * Total
+     */
+    total: number;
 };
 
 /**
@@ -4926,6 +5203,7 @@ export type TicketDetail = {
      * Flow Version
      */
     flow_version: number;
+    flow_title: Words;
     /**
      * Policy
      */
@@ -4935,13 +5213,39 @@ export type TicketDetail = {
      */
     scope_id: string | null;
     /**
+     * Cluster Name
+     */
+    cluster_name: string | null;
+    /**
      * Requester Id
      */
     requester_id: string;
     /**
+     * Requester Name
+     */
+    requester_name: string | null;
+    /**
      * Summary
      */
     summary: string;
+    /**
+     * Targets
+     *
+     * Nodes that were frozen at the submit
+     */
+    targets: number;
+    progress: ProgressOut;
+    /**
+     * Step Key
+     *
+     * The step at which it stands, or stood when it ended
+     */
+    step_key: string | null;
+    step_title: Words | null;
+    /**
+     * null while something of it runs, and when it has ended
+     */
+    waiting: WaitsOut | null;
     /**
      * State
      */
@@ -4966,6 +5270,10 @@ export type TicketDetail = {
      * Created At
      */
     created_at: string;
+    /**
+     * Updated At
+     */
+    updated_at: string;
     /**
      * Ended At
      */
@@ -5060,6 +5368,7 @@ export type TicketOut = {
      * Flow Version
      */
     flow_version: number;
+    flow_title: Words;
     /**
      * Policy
      */
@@ -5069,13 +5378,39 @@ export type TicketOut = {
      */
     scope_id: string | null;
     /**
+     * Cluster Name
+     */
+    cluster_name: string | null;
+    /**
      * Requester Id
      */
     requester_id: string;
     /**
+     * Requester Name
+     */
+    requester_name: string | null;
+    /**
      * Summary
      */
     summary: string;
+    /**
+     * Targets
+     *
+     * Nodes that were frozen at the submit
+     */
+    targets: number;
+    progress: ProgressOut;
+    /**
+     * Step Key
+     *
+     * The step at which it stands, or stood when it ended
+     */
+    step_key: string | null;
+    step_title: Words | null;
+    /**
+     * null while something of it runs, and when it has ended
+     */
+    waiting: WaitsOut | null;
     /**
      * State
      */
@@ -5100,6 +5435,10 @@ export type TicketOut = {
      * Created At
      */
     created_at: string;
+    /**
+     * Updated At
+     */
+    updated_at: string;
     /**
      * Ended At
      */
@@ -5582,6 +5921,26 @@ export type WaitingOut = {
      * Holds
      */
     holds: boolean;
+};
+
+/**
+ * WaitsOut
+ *
+ * What a ticket waits for: a code for the page, and the sentence.
+ */
+export type WaitsOut = {
+    /**
+     * Zh
+     */
+    zh: string;
+    /**
+     * En
+     */
+    en: string;
+    /**
+     * Code
+     */
+    code: string;
 };
 
 /**
@@ -6719,6 +7078,42 @@ export type ListAuditResponses = {
 };
 
 export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
+
+export type StreamHintsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * After
+         *
+         * Id of the last event seen
+         */
+        after?: string | null;
+    };
+    url: '/api/v1/stream';
+};
+
+export type StreamHintsErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type StreamHintsError = StreamHintsErrors[keyof StreamHintsErrors];
+
+export type StreamHintsResponses = {
+    /**
+     * Successful Response
+     */
+    200: string;
+};
+
+export type StreamHintsResponse = StreamHintsResponses[keyof StreamHintsResponses];
 
 export type ListCredentialsData = {
     body?: never;
@@ -8892,6 +9287,42 @@ export type ListEventsResponses = {
 
 export type ListEventsResponse = ListEventsResponses[keyof ListEventsResponses];
 
+export type ListApprovalsData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tickets/{ticket_id}/approvals';
+};
+
+export type ListApprovalsErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ListApprovalsError = ListApprovalsErrors[keyof ListApprovalsErrors];
+
+export type ListApprovalsResponses = {
+    /**
+     * Response List Approvals
+     *
+     * Successful Response
+     */
+    200: Array<GateApprovalOut>;
+};
+
+export type ListApprovalsResponse = ListApprovalsResponses[keyof ListApprovalsResponses];
+
 export type DecideData = {
     body: DecisionIn;
     path: {
@@ -9205,6 +9636,99 @@ export type ResolveResponses = {
 };
 
 export type ResolveResponse = ResolveResponses[keyof ResolveResponses];
+
+export type ListInboxData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Tab
+         */
+        tab?: 'approve' | 'mine' | 'failed' | 'running' | 'watching' | 'done';
+        /**
+         * Limit
+         *
+         * Rows per page
+         */
+        limit?: number;
+        /**
+         * Cursor
+         *
+         * `next` of the page before
+         */
+        cursor?: string | null;
+        /**
+         * Sort
+         *
+         * Columns, comma separated; `-` in front sorts downwards
+         */
+        sort?: string | null;
+        /**
+         * Filter
+         *
+         * `column:operator:value`, repeatable; all must match
+         */
+        filter?: Array<string> | null;
+        /**
+         * Total
+         *
+         * Also count all matches
+         */
+        total?: boolean;
+    };
+    url: '/api/v1/inbox';
+};
+
+export type ListInboxErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ListInboxError = ListInboxErrors[keyof ListInboxErrors];
+
+export type ListInboxResponses = {
+    /**
+     * Successful Response
+     */
+    200: PageInboxRowOut;
+};
+
+export type ListInboxResponse = ListInboxResponses[keyof ListInboxResponses];
+
+export type CountInboxData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/inbox/counts';
+};
+
+export type CountInboxErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type CountInboxError = CountInboxErrors[keyof CountInboxErrors];
+
+export type CountInboxResponses = {
+    /**
+     * Successful Response
+     */
+    200: InboxCountsOut;
+};
+
+export type CountInboxResponse = CountInboxResponses[keyof CountInboxResponses];
 
 export type PreviewTicketData = {
     body: AskIn;
@@ -9722,15 +10246,27 @@ export type StreamTicketData = {
         /**
          * Logs
          *
-         * Also send log bytes
+         * Also send the text of the logs, from their beginning
          */
         logs?: boolean;
+        /**
+         * Counts
+         *
+         * Without the text: say which logs have grown, and to what
+         */
+        counts?: boolean;
         /**
          * Nodes
          *
          * Also send node results as they begin and end
          */
         nodes?: boolean;
+        /**
+         * Hints
+         *
+         * Also send the hints of GET /stream, so that one stream is enough
+         */
+        hints?: boolean;
     };
     url: '/api/v1/tickets/{ticket_id}/stream';
 };

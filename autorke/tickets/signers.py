@@ -1,0 +1,159 @@
+"""People and gates: what one person may sign now, and who may sign one gate. The rule itself is `workflow.signing`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast, get_args
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, false, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from autorke.core.db import db_now
+from autorke.core.errors import AutoRkeError
+from autorke.tickets import listing
+from autorke.users import access
+from autorke.users import service as users
+from autorke.users.access import Actor, Holder, Permission, Rights
+from autorke.workflow import signing
+from autorke.workflow.models import Approval, Gate, StepRow, Ticket
+from autorke.workflow.signing import Signer, StandIn, Subject
+from autorke.workflow.states import TERMINAL_TICKET, GateState
+
+
+@dataclass(frozen=True)
+class OpenGate:
+    """An open gate of a ticket that has not ended, with what the rule wants to know for one person."""
+
+    ticket_id: UUID
+    step_ord: int
+    step_key: str
+    gate_id: UUID
+    phase: str
+    subject_hash: str
+    quorum: int
+    opened_at: datetime
+    approvals: int
+    subject: Subject
+
+
+def signer_of(session: Session, actor: Actor) -> Signer:
+    """The caller as the rule wants to know him, with whoever lets him sign: two statements."""
+    stands_in = signing.stand_ins(session, to_ids=(actor.user_id,)).get(actor.user_id, ())
+    rights = access.rights_of(session, {actor.user_id, *(it.from_id for it in stands_in)})
+    return _signer(actor.user_id, rights, stands_in, actor.scopes)
+
+
+def _signer(
+    user_id: UUID, rights: Rights, stands_in: tuple[StandIn, ...] = (), within: frozenset[str] | None = None
+) -> Signer:
+    return Signer(user_id, cast(signing.Holding, rights.may), stands_in, within)
+
+
+def open_gates(session: Session, user_id: UUID, *where: ColumnElement[bool]) -> list[OpenGate]:
+    """Open gates of the wanted tickets, oldest first, with the standing decision of this person: one statement."""
+    standing = (Approval.gate_id == Gate.id) & Approval.revoked_at.is_(None)
+    mine = select(Approval.decision).where(standing, Approval.approver_id == user_id).scalar_subquery()
+    approvals = select(func.count()).where(standing, Approval.decision == "APPROVE").scalar_subquery()
+    over = Gate.expires_at <= func.clock_timestamp()
+    query = (
+        select(Ticket.id.label("ticket_id"), Ticket.requester_id, Ticket.scope_id, StepRow.ord, StepRow.key, Gate)
+        .add_columns(approvals.label("approvals"), mine.label("mine"), func.coalesce(over, false()).label("over"))
+        .join(StepRow, StepRow.id == Gate.step_id)
+        .join(Ticket, Ticket.id == StepRow.ticket_id)
+        .where(Gate.state == GateState.OPEN, Ticket.state.not_in(TERMINAL_TICKET), *where)
+        .order_by(Gate.opened_at, Gate.id)
+    )
+    return [_open_gate(row, user_id) for row in session.execute(query)]
+
+
+def _open_gate(row: Any, user_id: UUID) -> OpenGate:
+    state = GateState.EXPIRED.value if row.over else GateState.OPEN.value
+    decided = {user_id: row.mine} if row.mine else {}
+    return OpenGate(
+        ticket_id=row.ticket_id,
+        step_ord=row.ord,
+        step_key=row.key,
+        gate_id=row.Gate.id,
+        phase=row.Gate.phase,
+        subject_hash=row.Gate.subject_hash,
+        quorum=row.Gate.quorum,
+        opened_at=row.Gate.opened_at,
+        approvals=row.approvals,
+        subject=Subject(row.requester_id, row.scope_id, row.Gate.permission, state, decided),
+    )
+
+
+def signable(session: Session, actor: Actor, signer: Signer) -> list[OpenGate]:
+    """Every gate that the caller may sign now, oldest first: SQL leaves out most, the rule decides."""
+    others = Ticket.requester_id != actor.user_id
+    found = open_gates(session, actor.user_id, others, listing.sees(actor), _possible(actor, signer))
+    return [gate for gate in found if signing.may_sign(signer, gate.subject).may_sign]
+
+
+def _possible(actor: Actor, signer: Signer) -> ColumnElement[bool]:
+    """Gates that ask for what the caller holds there himself; any when somebody lets him sign."""
+    if signer.stands_in:
+        return true()
+    held = {name: actor.clusters(name) for name in get_args(Permission)}
+    everywhere = [name for name, clusters in held.items() if clusters is None]
+    some = [(Gate.permission == name) & Ticket.scope_id.in_(clusters) for name, clusters in held.items() if clusters]
+    return or_(Gate.permission.in_(everywhere), *some)
+
+
+def candidates(session: Session, ticket: Ticket, gates: Collection[Gate]) -> dict[UUID, list[dict[str, Any]]]:
+    """Who may sign each of these open gates at this moment, by name; who signs for somebody comes with his name."""
+    wanted: set[Any] = {gate.permission for gate in gates}
+    holders = {name: {it.id: it for it in access.holders(session, name, ticket.scope_id)} for name in sorted(wanted)}
+    own = {user_id: it.display_name for people in holders.values() for user_id, it in people.items()}
+    given = signing.stand_ins(session, from_ids=set(own)) if own else {}
+    names = own | users.names(session, set(given) - set(own))
+    rights = access.rights_of(session, set(names))
+    readers = [it for it in names if rights.may_see(it, "ticket:read", ticket.scope_id)]
+    signers = [_signer(it, rights, given.get(it, ())) for it in sorted(readers, key=lambda it: names[it])]
+    decided, now = _decided(session, [gate.id for gate in gates]), db_now(session)
+    found: dict[UUID, list[dict[str, Any]]] = {}
+    for gate in gates:
+        subject = signing.subject_of(ticket, gate, now=now, decided=decided[gate.id])
+        answers = [(signer.user_id, signing.may_sign(signer, subject)) for signer in signers]
+        found[gate.id] = [
+            _candidate(it, answer.acting_for, names, holders[gate.permission])
+            for it, answer in answers
+            if answer.may_sign
+        ]
+    return found
+
+
+def _candidate(
+    user_id: UUID, acting_for: UUID | None, names: Mapping[UUID, str], holders: Mapping[UUID, Holder]
+) -> dict[str, Any]:
+    """The role is that by which the signature counts: his own, or that of whom he signs for."""
+    return {
+        "id": user_id,
+        "name": names[user_id],
+        "role": ", ".join(holders[acting_for or user_id].roles),
+        "acting_for": names[acting_for] if acting_for else None,
+    }
+
+
+def _decided(session: Session, gate_ids: Collection[UUID]) -> dict[UUID, dict[UUID, str]]:
+    query = select(Approval.gate_id, Approval.approver_id, Approval.decision)
+    found: dict[UUID, dict[UUID, str]] = defaultdict(dict)
+    for gate_id, user_id, decision in session.execute(
+        query.where(Approval.gate_id.in_(gate_ids), Approval.revoked_at.is_(None))
+    ):
+        found[gate_id][user_id] = decision
+    return found
+
+
+def answer(signer: Signer, subject: Subject) -> dict[str, Any]:
+    """`{may_sign, reason, acting_for}` of one gate for the caller, as pages show it."""
+    said = signing.may_sign(signer, subject)
+    return {"may_sign": said.may_sign, "reason": words_of(said.refusal), "acting_for": said.acting_for}
+
+
+def words_of(refusal: AutoRkeError | None) -> dict[str, str] | None:
+    return refusal.message.as_json() if refusal is not None else None
