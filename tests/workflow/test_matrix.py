@@ -10,7 +10,7 @@ import pytest
 
 from autorke.core import events
 from autorke.core.db import transaction
-from autorke.tickets import matrix, service, stream_routes
+from autorke.tickets import follow, matrix, service
 from autorke.workflow import commands
 from autorke.workflow.models import Ticket
 from tests.api import V1, Api, counted
@@ -68,20 +68,20 @@ def test_changes_are_those_since_a_moment_and_none_comes_twice(partial: UUID, mo
 
 
 def test_the_stream_sends_changed_nodes_and_resumes_behind_them(partial: UUID) -> None:
-    at = stream_routes.Cursor.parse(f"0;;{LONG_AGO.isoformat()}")
+    at = follow.Cursor.parse(f"0;;{LONG_AGO.isoformat()}")
     with transaction() as session:
         ticket = session.get_one(Ticket, partial)
-        ((cursor, name, data),) = stream_routes._changed_nodes(session, ticket, at)
+        ((cursor, name, data),) = follow.nodes(session, ticket, at)
         assert name == "nodes"
         assert {cell["node_id"] for cell in data["results"]} >= {"a", "b", "c"}
-        again = stream_routes.Cursor.parse(cursor)
+        again = follow.Cursor.parse(cursor)
         assert str(again) == cursor
-        assert stream_routes._changed_nodes(session, ticket, again) == []
+        assert follow.nodes(session, ticket, again) == []
 
 
 @pytest.mark.parametrize("text", ["1;;yesterday", "1;;2026-01-01T00:00:00", "1;x=y", "x"])
 def test_a_cursor_that_cannot_be_read_means_from_the_beginning(text: str) -> None:
-    assert str(stream_routes.Cursor.parse(text)) == "0;"
+    assert str(follow.Cursor.parse(text)) == "0;"
 
 
 def test_who_looks_is_woken_by_a_node_result(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
