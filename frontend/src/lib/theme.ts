@@ -98,6 +98,8 @@ const DARK: ThemeConfig = {
     colorBorder: "#48515c",
     colorBorderSecondary: "#30363d",
   },
+  // a primary dark enough for white text on it is too dark as a text
+  components: { Tabs: { itemSelectedColor: "#78aefc", itemHoverColor: "#a5c8fd", inkBarColor: "#78aefc" } },
 };
 
 export function antdConfig(theme: Theme): ThemeConfig {

@@ -33,7 +33,7 @@ function GroupCell<Row>({ run, stick, props }: { run: Run<Row>; stick?: "left" |
   const edge = stick === "right" ? run.columns.at(-1) : run.columns[0];
   return (
     <div
-      role="columnheader"
+      role={group ? "columnheader" : "gridcell"} // a header without a text is none
       aria-colindex={at + 1}
       aria-colspan={run.columns.length}
       data-column={at}
@@ -162,7 +162,7 @@ export function GridHeader<Row>(props: HeaderProps<Row>) {
     <div role="rowgroup" className="grid-header" style={{ width: layout.width }}>
       {grouped && (
         <div role="row" aria-rowindex={1} data-row={-2} className="grid-head-row">
-          {layout.selectable && <div role="columnheader" aria-colindex={1} className="grid-cell grid-head grid-sticky grid-left grid-select" style={{ left: 0 }} />}
+          {layout.selectable && <div role="gridcell" aria-colindex={1} className="grid-cell grid-head grid-sticky grid-left grid-select" style={{ left: 0 }} />}
           {runs(layout.left).map(group("left"))}
           {runs(layout.center).map(group())}
           {runs(layout.right).map(group("right"))}

@@ -14,9 +14,9 @@ export function FieldList({ machine, groups }: { machine: MachineDetail; groups:
     <>
       {Object.entries(groups).map(([group, names]) => (
         <section key={group} aria-labelledby={`fields-${group}`}>
-          <h3 id={`fields-${group}`} className="fields-title">
+          <h2 id={`fields-${group}`} className="fields-title">
             {t(`group.${group}`)}
-          </h3>
+          </h2>
           <dl className="fields">
             {names.map((name) => (
               <div key={name}>
