@@ -8,6 +8,21 @@ const ALLOWED = { allowed: true, reason: null, effect: { zh: "效果", en: "effe
 export const TICKET_ID = "01900000-0000-7000-8000-00000000aaaa";
 export const APPROVER = "01900000-0000-7000-8000-00000000bbbb";
 
+export function makeApproval(changes: Partial<Gate["approvals"][number]> = {}): Gate["approvals"][number] {
+  return {
+    approver_id: APPROVER,
+    approver_name: "审批人",
+    acting_for_id: null,
+    acting_for_name: null,
+    decision: "APPROVE",
+    comment: "",
+    subject_hash: "a".repeat(64),
+    at: AT,
+    revoked_at: null,
+    ...changes,
+  };
+}
+
 export function makeGate(changes: Partial<Gate> = {}): Gate {
   return {
     id: "gate-1",
@@ -24,6 +39,7 @@ export function makeGate(changes: Partial<Gate> = {}): Gate {
     may_sign: true,
     reason: null,
     candidates: [],
+    acting_for: null,
     ...changes,
   };
 }
@@ -88,7 +104,16 @@ export function makeTicket(steps: Step[], changes: Partial<Ticket> = {}): Ticket
     cancel_requested_at: null,
     pause_requested_at: null,
     created_at: AT,
+    updated_at: AT,
     ended_at: null,
+    flow_title: { zh: "添加 worker 节点", en: "Add workers" },
+    cluster_name: "alpha",
+    requester_name: "申请人",
+    targets: 2,
+    progress: { done: 0, failed: 0, total: 4 },
+    step_key: null,
+    step_title: null,
+    waiting: null,
     params: {},
     steps,
     waiting_for: [],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { makeGate, makeStep, makeTicket } from "../../test/tickets";
+import { makeApproval, makeGate, makeStep, makeTicket } from "../../test/tickets";
 import { chainHolds, groupsOf, placeholders } from "./activity";
 import { approvalRows } from "./approvals";
 import type { TicketEvent } from "./types";
@@ -40,7 +40,7 @@ describe("activity", () => {
 
 describe("approvals", () => {
   it("are one row per decision, and one for what is still open", () => {
-    const said = { approver_id: "p", acting_for_id: null, decision: "APPROVE", comment: "ok", at: "2026-11-25T21:00:00Z", revoked_at: null };
+    const said = makeApproval({ approver_id: "p" });
     const steps = [
       makeStep("a", { gates: [makeGate({ id: "1", state: "APPROVED", approvals: [said] }), makeGate({ id: "2", phase: "POST", quorum: 2, approvals: [said] })] }),
       makeStep("b", { gates: [makeGate({ id: "3", state: "VOID" })] }),

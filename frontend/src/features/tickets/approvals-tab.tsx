@@ -26,7 +26,9 @@ function Who({ row }: { row: ApprovalRow }) {
     );
   }
   if (row.gate.state !== "OPEN") return <span className="muted">–</span>;
-  const names = (row.gate.candidates ?? []).map((person) => person.name);
+  const names = row.gate.candidates.map((person) =>
+    person.acting_for === null ? person.name : t("approvals.for", { name: person.name, other: person.acting_for }),
+  );
   const role = t(permissionKey(row.gate.permission));
   return (
     <span className="muted">

@@ -1,23 +1,17 @@
-/** The log of a step, an attempt or a node, as the address says. */
+/** The log of a step, a run or a node, as the address says. */
 import { lazy } from "react";
+import { loadTexts } from "../../lib/i18n";
 import type { TabProps } from "./ticket-tabs";
 import { useTicketSearch } from "./use-ticket";
 
-type LogProps = { ticketId: string; step?: string; nodeId?: string; attempt?: number; line?: number };
-
-const found = import.meta.glob<{ LogView: React.ComponentType<LogProps> }>("./log/log-view.tsx");
-const load = found["./log/log-view.tsx"];
-
-function NoLog(_props: LogProps) {
-  return null;
-}
-
-export const LogView = lazy(async (): Promise<{ default: React.ComponentType<LogProps> }> => ({
-  default: load ? (await load()).LogView : NoLog,
-}));
+/** A chunk of its own, with its texts: drawers of other tabs show it as well. */
+export const LogView = lazy(async () => {
+  const [module] = await Promise.all([import("./log/log-view"), loadTexts("log")]);
+  return { default: module.LogView };
+});
 
 export function LogTab({ ticket, step }: TabProps) {
-  const [search] = useTicketSearch();
+  const [search, change] = useTicketSearch();
   return (
     <LogView
       ticketId={ticket.id}
@@ -25,6 +19,8 @@ export function LogTab({ ticket, step }: TabProps) {
       {...(search.node === undefined ? {} : { nodeId: search.node })}
       {...(search.attempt === undefined ? {} : { attempt: search.attempt })}
       {...(search.line === undefined ? {} : { line: search.line })}
+      onChoose={(choice) => change({ step: choice.step, node: choice.nodeId, attempt: choice.attempt, line: choice.line })}
+      onLine={(line) => change({ line })}
     />
   );
 }

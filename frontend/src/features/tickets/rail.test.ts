@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { APPROVER, makeAttempt, makeGate, makeStep, makeTicket } from "../../test/tickets";
+import { APPROVER, makeApproval, makeAttempt, makeGate, makeStep, makeTicket } from "../../test/tickets";
 import { currentStep, gateView, holders, lookOf, railOf, runsOf } from "./rail";
 
-const SIGNED = { approver_id: APPROVER, acting_for_id: null, decision: "APPROVE", comment: "", at: "2026-11-25T21:00:00Z", revoked_at: null };
+const SIGNED = makeApproval();
 
 function causes(...args: Parameters<typeof makeTicket>) {
   return railOf(makeTicket(...args)).map((step) => step.cause?.kind ?? null);

@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { asProblem, pick } from "../../api/problem";
 import { ProblemAlert } from "../../components/problem-alert";
 import { ReasonButton } from "../../components/reason-button";
+import { StateTag } from "../../components/state-tag";
 import { TimeText } from "../../components/time-text";
 import { UserName } from "../../components/user-name";
 import { meQuery } from "../../lib/queries";
@@ -15,7 +16,7 @@ import { JsonView } from "./json-view";
 import { type MatrixNode, latest } from "./matrix";
 import { matrixQuery, type ResolutionBody, sendResolution } from "./queries";
 import { actionReason, verdictsComplete } from "./state";
-import { StateText } from "./state-text";
+import { lookOfState } from "./state-text";
 import { type Attempt, isRecord, type Step, type Ticket, WHOLE } from "./types";
 import { useTicketAction } from "./use-ticket";
 
@@ -45,8 +46,18 @@ export function unknownNodes(step: Step, attempt: Attempt, nodes: readonly Matri
     .map((node) => ({ id: node.id, name: node.name, address: node.address, probe: probes[node.id] ?? null }));
 }
 
+/** How it is known that the runner is dead, as one line; null when it is not known. */
+export function proofText(attempt: Attempt): string | null {
+  const proof = attempt.death_proof;
+  if (proof === null) return null;
+  const { how, ...where } = proof;
+  const about = Object.entries(where).map(([key, value]) => `${key} ${String(value)}`);
+  return [String(how ?? ""), ...about].filter(Boolean).join(" · ");
+}
+
 function Evidence({ attempt }: { attempt: Attempt }) {
   const { t } = useTranslation("tickets");
+  const proof = proofText(attempt);
   return (
     <dl className="facts">
       <div>
@@ -63,7 +74,7 @@ function Evidence({ attempt }: { attempt: Attempt }) {
       </div>
       <div>
         <dt>{t("resolve.death")}</dt>
-        <dd>{attempt.death_proof ? <JsonView value={attempt.death_proof} inline /> : <strong>{t("resolve.noProof")}</strong>}</dd>
+        <dd>{proof === null ? <strong>{t("resolve.noProof")}</strong> : <bdi className="wrap">{proof}</bdi>}</dd>
       </div>
     </dl>
   );
@@ -82,7 +93,10 @@ function Verdict({ node, value, onChange }: { node: Unknown; value: boolean | un
       <div className="verdict-probe">
         {node.probe ? (
           <>
-            <StateText kind="node" state={node.probe.suggests} detail={<bdi>{node.probe.summary}</bdi>} />
+            <StateTag kind={lookOfState(node.probe.suggests)}>
+              {t(node.probe.suggests === "SUCCEEDED" ? "resolve.suggestsDone" : "resolve.suggestsNotDone")}
+            </StateTag>{" "}
+            <bdi>{node.probe.summary}</bdi>
             <JsonView value={node.probe.evidence} />
           </>
         ) : (
@@ -152,7 +166,7 @@ export function ResolvePanel({ ticket, step, attempt }: { ticket: Ticket; step: 
       <p>{t("resolve.about")}</p>
       <Evidence attempt={attempt} />
       {Object.keys(suggested).length > 0 && (
-        <Button size="small" onClick={() => setState({ ...state, verdicts: { ...state.verdicts, ...suggested } })}>
+        <Button size="small" className="take-probe" onClick={() => setState({ ...state, verdicts: { ...state.verdicts, ...suggested } })}>
           {t("resolve.takeProbe")}
         </Button>
       )}

@@ -32,11 +32,13 @@ export function openGates(ticket: Ticket): OpenGate[] {
   );
 }
 
-/** Gates of one decision: those that this person may sign; when there is none, all, to be shown with the reason. */
+/** Gates of one decision: those that this person may sign, all in the same right; when there is none, all, to be shown
+ * with the reason. */
 export function decisionGates(ticket: Ticket): OpenGate[] {
   const open = openGates(ticket);
   const mine = open.filter(({ gate }) => gate.may_sign);
-  return mine.length > 0 ? mine : open;
+  const right = mine[0]?.gate.acting_for ?? null;
+  return mine.length > 0 ? mine.filter(({ gate }) => gate.acting_for === right) : open;
 }
 
 export function unknownAttempt(ticket: Ticket): { step: Step; attempt: Attempt } | null {
@@ -114,7 +116,15 @@ export function secondariesOf(ticket: Ticket): Secondary[] {
 // --- what has changed since it was read ----------------------------------------------------------------------------
 
 /** What a decision would sign: gate by gate, the hash that was shown. */
-export type Subject = { gateId: string; step: string; phase: string; subjectHash: string; planHash: string };
+export type Subject = {
+  gateId: string;
+  step: string;
+  phase: string;
+  subjectHash: string;
+  planHash: string;
+  /** For whom this person would sign; null in their own right. */
+  actingFor: string | null;
+};
 
 export function subjects(gates: readonly OpenGate[]): Subject[] {
   return gates.map(({ gate, step }) => ({
@@ -123,6 +133,7 @@ export function subjects(gates: readonly OpenGate[]): Subject[] {
     phase: gate.phase,
     subjectHash: gate.subject_hash,
     planHash: gate.plan_hash,
+    actingFor: gate.acting_for,
   }));
 }
 

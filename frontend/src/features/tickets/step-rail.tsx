@@ -55,13 +55,17 @@ function Counts({ step }: { step: RailStep }) {
 }
 
 function CauseLine({ step }: { step: RailStep }) {
+  const { t } = useTranslation("tickets");
   const text = useCauseText();
   const cause = step.cause;
   if (!cause || cause.kind === "before") return null;
+  const held = cause.kind === "locks" ? holders(cause.locks) : [];
   return (
     <span className="rail-cause">
-      {text(cause)}
-      {cause.kind === "locks" && holders(cause.locks).map(({ id, number }) => <TicketLink key={id} number={number} />)}
+      {held.length > 0 ? t("cause.held") : text(cause)}
+      {held.map(({ id, number }) => (
+        <TicketLink key={id} number={number} />
+      ))}
     </span>
   );
 }

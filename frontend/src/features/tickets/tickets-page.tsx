@@ -1,5 +1,5 @@
 import { PlusOutlined } from "@ant-design/icons";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { Button, Flex, Table, type TableProps } from "antd";
 import type { TFunction } from "i18next";
@@ -9,6 +9,7 @@ import { EmptyState } from "../../components/empty-state";
 import { PageHeader } from "../../components/page-header";
 import { ProblemAlert } from "../../components/problem-alert";
 import { TimeText } from "../../components/time-text";
+import { may, meQuery } from "../../lib/queries";
 import { ProgressBar } from "./progress-bar";
 import { ticketsQuery } from "./queries";
 import { filtersOf, type ListSearch } from "./search";
@@ -60,21 +61,21 @@ function columns(t: TFunction<"tickets">, sort: string): NonNullable<TableProps<
   const sorted = (key: string) => ({ sorter: true, sortOrder: order(sort, key) });
   return [
     { title: t("list.number"), dataIndex: "number", width: 84, ...sorted("number"), render: (number: number) => <TicketLink number={number} /> },
-    { title: t("list.flow"), key: "what", width: 220, render: (_, row) => <What row={row} /> },
-    { title: t("list.cluster"), dataIndex: "cluster_name", width: 130, ellipsis: true, render: (name: string | null) => <bdi>{name ?? "–"}</bdi> },
-    { title: t("list.targets"), dataIndex: "targets", width: 64, align: "right" },
-    { title: t("list.state"), dataIndex: "state", width: 140, ...sorted("state"), render: (state: string) => <StateText kind="ticket" state={state} badge /> },
+    { title: t("list.flow"), key: "what", width: 180, render: (_, row) => <What row={row} /> },
+    { title: t("list.cluster"), dataIndex: "cluster_name", width: 110, ellipsis: true, render: (name: string | null) => <bdi>{name ?? "–"}</bdi> },
+    { title: t("list.targets"), dataIndex: "targets", width: 60, align: "right" },
+    { title: t("list.state"), dataIndex: "state", width: 136, ...sorted("state"), render: (state: string) => <StateText kind="ticket" state={state} badge /> },
     { title: t("list.step"), key: "where", render: (_, row) => <Where row={row} /> },
-    { title: t("list.progress"), dataIndex: "progress", width: 150, render: (progress: Progress) => <ProgressBar progress={progress} /> },
+    { title: t("list.progress"), dataIndex: "progress", width: 120, render: (progress: Progress) => <ProgressBar progress={progress} /> },
     {
       title: t("list.requester"),
       key: "requester",
-      width: 150,
+      width: 124,
       ellipsis: true,
       render: (_, row) => <bdi>{row.requester_name ?? row.requester_id.slice(0, 8)}</bdi>,
     },
-    { title: t("list.created"), dataIndex: "created_at", width: 104, ...sorted("created_at"), render: time },
-    { title: t("list.ended"), dataIndex: "ended_at", width: 104, ...sorted("ended_at"), render: time },
+    { title: t("list.created"), dataIndex: "created_at", width: 92, ...sorted("created_at"), render: time },
+    { title: t("list.ended"), dataIndex: "ended_at", width: 92, ...sorted("ended_at"), render: time },
   ];
 }
 
@@ -103,8 +104,9 @@ export function TicketsPage() {
   const search = route.useSearch();
   const navigate = useNavigate();
   const found = useTickets(search);
+  const { data: me } = useQuery(meQuery);
   const sort = search.sort ?? DEFAULT_SORT;
-  const rows = found.data?.pages.flatMap((page) => page.items as TicketRow[]) ?? [];
+  const rows = found.data?.pages.flatMap((page) => page.items) ?? [];
   const change = (next: ListSearch) => void navigate({ to: "/tickets", search: next, replace: true });
   const onSort: Sorter = (_page, _filters, sorter) => {
     const one = Array.isArray(sorter) ? sorter[0] : sorter;
@@ -116,7 +118,12 @@ export function TicketsPage() {
     <Flex vertical gap={12} className="page">
       <PageHeader
         title={t("list.title")}
-        primary={{ label: t("list.new"), icon: <PlusOutlined />, onClick: () => void navigate({ href: "/tickets/new" }) }}
+        primary={{
+          label: t("list.new"),
+          icon: <PlusOutlined />,
+          reason: me && may(me, "ticket:create") ? null : t("list.mayNotCreate"),
+          onClick: () => void navigate({ href: "/add-workers" }),
+        }}
       />
       <TicketFilters search={search} onChange={change} />
       {found.error && <ProblemAlert problem={asProblem(found.error)} />}

@@ -3,34 +3,21 @@ import type { AttemptOut, EventOut, GateOut, PlanOut, StepOut, TicketDetail, Tic
 
 export type ActionKey = "retry" | "pause" | "resume" | "cancel" | "close" | "exclude" | "resolve";
 export type ActionState = { allowed: boolean; reason: Words | null; effect: Words };
-export type Candidate = { id: string; name: string; role: string };
 export type Seen = { seq: number; plan_hashes: Record<string, string>; at: string };
 
-export type Gate = GateOut & { may_sign?: boolean; reason?: Words | null; candidates?: Candidate[] };
+export type Gate = GateOut;
 export type Attempt = AttemptOut & { override_by?: string | null };
-export type Step = Omit<StepOut, "gates" | "attempts"> & { gates: Gate[]; attempts: Attempt[] };
+export type Step = Omit<StepOut, "attempts"> & { attempts: Attempt[] };
 export type Ticket = Omit<TicketDetail, "steps"> & {
   steps: Step[];
-  requester_name?: string;
-  cluster_name?: string | null;
-  targets?: number;
-  waiting?: (Words & { code: string }) | null;
   actions: Record<ActionKey, ActionState>;
   seen?: Seen | null;
   watching?: boolean;
 };
-export type Progress = { done: number; failed: number; total: number };
+export type Progress = TicketOut["progress"];
 
 /** A ticket as lists show it. */
-export type TicketRow = TicketOut & {
-  flow_title: Words;
-  cluster_name: string | null;
-  requester_name: string | null;
-  targets: number;
-  progress: Progress;
-  step_title: Words | null;
-  waiting: (Words & { code: string }) | null;
-};
+export type TicketRow = TicketOut;
 export type TicketEvent = EventOut;
 export type Plan = PlanOut;
 export type TicketNode = TicketNodeOut;

@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { asProblem, pick } from "../../../api/problem";
 import { ProblemAlert } from "../../../components/problem-alert";
+import { UserName } from "../../../components/user-name";
 import { ReasonButton } from "../../../components/reason-button";
 import { permissionKey, useReasonText } from "../cause-text";
 import { type DecisionBody, sendDecision } from "../queries";
@@ -50,6 +51,11 @@ function GateItem({ open, subject, checked, single, onCheck }: { open: OpenGate;
         </Button>
       </div>
       <span className="muted">{t("approvals.role", { role: t(permissionKey(open.gate.permission)) })}</span>
+      {open.gate.acting_for !== null && (
+        <span>
+          {t("decide.actingFor")} <UserName id={open.gate.acting_for} />
+        </span>
+      )}
     </li>
   );
 }
@@ -100,7 +106,7 @@ function useDecision(ticket: Ticket, onDone: () => void) {
   const send = (decision: "approve" | "reject", chosen: readonly Subject[], comment: string) => {
     setVerdict(decision);
     const gates = chosen.map((one) => ({ gate_id: one.gateId, subject_hash: one.subjectHash }));
-    act.mutate({ gates, decision, comment: comment.trim() });
+    act.mutate({ gates, decision, comment: comment.trim(), acting_for: chosen[0]?.actingFor ?? null });
   };
   return { act, send, verdict };
 }
