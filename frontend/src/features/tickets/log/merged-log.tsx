@@ -1,0 +1,207 @@
+/** All logs of a step in the order of time. Numbers are those of each node's own log; one click leads there. */
+import { Button, type InputRef, Spin } from "antd";
+import { type ReactNode, useEffect, useMemo, useReducer, useRef, useState, useSyncExternalStore } from "react";
+import { useTranslation } from "react-i18next";
+import { asProblem } from "../../../api/problem";
+import { EmptyState } from "../../../components/empty-state";
+import { ProblemAlert } from "../../../components/problem-alert";
+import { RetryButton } from "../../../components/retry-button";
+import { follow, newLines, startFollow } from "./follow";
+import { LogLines, type LinesHandle } from "./log-lines";
+import { readLines, readMerged } from "./log-queries";
+import { type Choice, failedStreams, type LogStream, streamsOf } from "./log-sources";
+import { type Controls, LogToolbar } from "./log-toolbar";
+import { placeOf, stepFrom } from "./match-finder";
+import { MergedFeed } from "./merged-feed";
+import { linesOf, matchesIn, type Merged, type Said } from "./merged-pages";
+import { useLogKeys } from "./use-log-keys";
+import { useSettled } from "./use-stores";
+
+export type MergedLogProps = {
+  ticketId: string;
+  step: string;
+  streams: readonly LogStream[];
+  nameOf: (nodeId: string | null) => string;
+  controls: Controls;
+  /** Shows one node's log at a line. */
+  onOpen: (choice: Choice & { line: number }) => void;
+  children?: ReactNode;
+};
+
+/** Where the earliest first error of several logs is. Times tell; of very many logs the first ones are asked. */
+async function earliestError(ticketId: string, streams: readonly LogStream[]): Promise<LogStream | null> {
+  const asked = await Promise.all(
+    streams.slice(0, 20).map(async (stream) => {
+      const { lines } = await readLines(ticketId, stream.id, stream.first_error_line ?? 1, 1);
+      return { stream, at: lines[0]?.at ?? "9" };
+    }),
+  );
+  asked.sort((one, other) => (one.at < other.at ? -1 : 1));
+  return asked[0]?.stream ?? null;
+}
+
+const choiceOf = (stream: { step: string; node_id: string | null; attempt_n: number }): Choice => ({
+  step: stream.step,
+  nodeId: stream.node_id ?? undefined,
+  attempt: stream.attempt_n,
+});
+
+function useFeed(props: MergedLogProps, open: boolean) {
+  const { ticketId, step } = props;
+  const feed = useMemo(
+    () => new MergedFeed((cursor, direction) => readMerged(ticketId, step, cursor, direction)),
+    [ticketId, step],
+  );
+  const state = useSyncExternalStore(feed.subscribe, feed.snapshot);
+  const problem = useSyncExternalStore(feed.subscribe, feed.problem);
+  const [atEnd] = useState(open);
+  useEffect(() => {
+    void feed.open(atEnd);
+  }, [feed, atEnd]);
+  return { feed, state, problem, atEnd };
+}
+
+/** Matches within what is held; going on behind the last one fetches more. */
+function useMergedSearch(lines: readonly Said[], text: string, state: Merged | null, feed: MergedFeed) {
+  const q = useSettled(text);
+  const found = useMemo(() => matchesIn(lines, q), [lines, q]);
+  const [current, setCurrent] = useState<number | null>(null);
+  const step = (back: boolean, from: number): number | null => {
+    const next = stepFrom(found, current ?? from, back);
+    const wraps = next === null || (!back && next <= (current ?? from));
+    if (wraps && !back && state?.behind) void feed.forward();
+    else setCurrent(next);
+    return wraps && state?.behind && !back ? null : next;
+  };
+  const matches = q === "" ? null : { place: placeOf(found, current), count: found.length, more: state?.behind === true || state?.before === true, busy: false };
+  return { q, current, step, matches };
+}
+
+export function MergedLog(props: MergedLogProps) {
+  const { t, i18n } = useTranslation("log");
+  const { controls, step } = props;
+  const region = useRef<HTMLDivElement>(null);
+  const input = useRef<InputRef>(null);
+  const list = useRef<LinesHandle>(null);
+  const top = useRef(0);
+  const own = useMemo(() => streamsOf(props.streams, step), [props.streams, step]);
+  const total = own.reduce((sum, one) => sum + one.lines, 0);
+  const open = own.some((one) => one.closed_at === null);
+  const { feed, state, problem, atEnd } = useFeed(props, open);
+  const [following, tell] = useReducer(follow, null, () => startFollow(total, open));
+  const lines = useMemo(() => (state ? linesOf(state, controls.level) : []), [state, controls.level]);
+  const search = useMergedSearch(lines, controls.text, state, feed);
+  useEffect(() => {
+    tell({ kind: "grew", total });
+    void feed.grew(following.on);
+  }, [feed, total, following.on]);
+  const failed = failedStreams(own, step);
+  const firstError = async () => {
+    const stream = await earliestError(props.ticketId, failed);
+    if (stream) props.onOpen({ ...choiceOf(stream), line: stream.first_error_line ?? 1 });
+  };
+  const go = (index: number | null) => {
+    if (index === null) return;
+    tell({ kind: "away" });
+    list.current?.show(index);
+  };
+  const stepOn = (back: boolean) => go(search.step(back, top.current - 1));
+  const end = async () => {
+    if (state?.behind) await feed.open(true);
+    list.current?.show(lines.length - 1, "end");
+  };
+  const begin = async () => {
+    if (state?.before) await feed.open(false);
+    list.current?.show(0, "start");
+  };
+  const toggle = () => {
+    if (!following.on) void end();
+    tell({ kind: "toggle" });
+  };
+  useLogKeys(region, {
+    search: () => input.current?.focus({ cursor: "all" }),
+    next: () => stepOn(false),
+    previous: () => stepOn(true),
+    first: () => void begin(),
+    last: () => void end(),
+    follow: () => (open ? toggle() : undefined),
+    wrap: () => controls.onWrap(!controls.wrap),
+    firstError: () => void firstError(),
+  });
+  const fresh = newLines(following);
+  const pick = (index: number) => {
+    const line = lines[index];
+    if (line) props.onOpen({ ...choiceOf({ ...line, step }), line: line.n });
+  };
+  const more = <div className="log-missing">{t("line.loading")}</div>;
+  return (
+    <div ref={region} className="log" data-testid="log" data-merged="true">
+      <LogToolbar
+        controls={controls}
+        input={input}
+        matches={search.matches}
+        onStep={stepOn}
+        onLeave={() => region.current?.querySelector<HTMLElement>(".log-lines")?.focus()}
+        noError={failed.length === 0 ? t("firstError.none") : null}
+        onFirstError={() => void firstError()}
+        follows={following.on}
+        noFollow={open ? null : t("follow.over")}
+        onFollow={toggle}
+        link={null}
+      >
+        {props.children}
+      </LogToolbar>
+      {problem !== null && <ProblemAlert problem={asProblem(problem)} action={<RetryButton onClick={() => void (state ? feed.forward() : feed.open(atEnd))} />} />}
+      {state === null && problem === null && <Spin className="tab-pending" aria-label={t("common:loading")} />}
+      {state !== null && lines.length === 0 && (
+        <EmptyState
+          title={t(controls.level === "info" ? (open ? "empty.open" : "empty") : "filter.none")}
+          action={
+            (state.behind || state.before) && (
+              <Button size="small" onClick={() => void (state.behind ? feed.forward() : feed.back())}>
+                {t("merged.more")}
+              </Button>
+            )
+          }
+        />
+      )}
+      {state !== null && lines.length > 0 && (
+        <div className="log-frame">
+          <LogLines
+            key={controls.level}
+            ref={list}
+            label={t("lines.label")}
+            count={lines.length}
+            firstIndex={state.start[controls.level]}
+            rowAt={(index) => lines[index] ?? null}
+            numberAt={(index) => lines[index]?.n ?? 0}
+            nameAt={(index) => props.nameOf(lines[index]?.node_id ?? null)}
+            keyAt={(index) => `${lines[index]?.stream_id} ${lines[index]?.n}`}
+            current={search.current}
+            q={search.q}
+            wrap={controls.wrap}
+            top={following.on ? lines.length - 1 : 0}
+            topAlign={following.on ? "end" : "start"}
+            follows={following.on}
+            header={state.before ? more : null}
+            footer={state.behind ? more : null}
+            onPick={pick}
+            onRange={(first) => (top.current = first)}
+            onBottom={(at) => at && !state.behind && tell({ kind: "bottom", open })}
+            onAway={() => tell({ kind: "away" })}
+            onTop={() => void feed.back()}
+            onEnd={() => state.behind && void feed.forward()}
+          />
+          {fresh > 0 && (
+            <Button className="log-fresh" type="primary" size="small" shape="round" onClick={toggle} data-testid="new-lines">
+              {t("follow.fresh", { count: fresh })}
+            </Button>
+          )}
+        </div>
+      )}
+      <div className="log-status muted">
+        {t("merged.status", { logs: own.length.toLocaleString(i18n.language), total: total.toLocaleString(i18n.language), shown: lines.length.toLocaleString(i18n.language) })}
+      </div>
+    </div>
+  );
+}

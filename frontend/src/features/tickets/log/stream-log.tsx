@@ -1,0 +1,197 @@
+/** One log: its lines by number, however many there are. Give it the stream's id as key. */
+import { Button, type InputRef } from "antd";
+import { type ReactNode, useEffect, useReducer, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { asProblem } from "../../../api/problem";
+import { EmptyState } from "../../../components/empty-state";
+import { ProblemAlert } from "../../../components/problem-alert";
+import { RetryButton } from "../../../components/retry-button";
+import { follow, newLines, startFollow } from "./follow";
+import type { LineCache } from "./line-cache";
+import { LogLines, type LinesHandle } from "./log-lines";
+import { firstErrorOf } from "./log-queries";
+import type { LogStream } from "./log-sources";
+import { type Controls, LogToolbar } from "./log-toolbar";
+import { indexFrom, type MatchFinder, placeOf, stepFrom } from "./match-finder";
+import { baseFor, sizeOf } from "./segments";
+import { useLogKeys } from "./use-log-keys";
+import { useLines, useMatches, useSettled } from "./use-stores";
+
+export type StreamLogProps = {
+  ticketId: string;
+  stream: LogStream;
+  controls: Controls;
+  /** The marked line; it is shown at the beginning. */
+  line: number | null;
+  onLine: (line: number) => void;
+  linkOf: (line: number) => string;
+  children?: ReactNode;
+};
+
+type Shown = { count: number; base: number; numbers: readonly number[] | null };
+
+const numberAt = (shown: Shown, index: number): number => shown.numbers?.[index] ?? shown.base + index + 1;
+const indexOf = (shown: Shown, line: number): number =>
+  shown.numbers ? Math.min(indexFrom(shown.numbers, line), shown.count - 1) : line - shown.base - 1;
+
+/** What is before or behind the part of a very long log that is shown. */
+function Beyond({ base, total, onShow, behind }: { base: number; total: number; onShow: (line: number) => void; behind: boolean }) {
+  const { t, i18n } = useTranslation("log");
+  const end = base + sizeOf(base, total);
+  if (behind ? end >= total : base === 0) return null;
+  const [from, to] = behind ? [end + 1, total] : [1, base];
+  return (
+    <Button type="link" size="small" onClick={() => onShow(behind ? from : to)}>
+      {t(behind ? "part.behind" : "part.before", { from: from.toLocaleString(i18n.language), to: to.toLocaleString(i18n.language) })}
+    </Button>
+  );
+}
+
+function Status({ cache, line }: { cache: LineCache; line: number | null }) {
+  const { t, i18n } = useTranslation("log");
+  const text = line === null ? "" : (cache.get(line)?.text ?? "");
+  return (
+    <div className="log-status muted">
+      <span>{t(cache.closed ? "lines.closed" : "lines.open", { total: cache.total.toLocaleString(i18n.language) })}</span>
+      <span role="status" className="visually-hidden">
+        {text === "" ? "" : t("line.said", { n: line, text: text.slice(0, 300) })}
+      </span>
+    </div>
+  );
+}
+
+/** Moves through the log. `part` is the beginning of what is shown of a very long log. */
+function useMoves(props: StreamLogProps, cache: LineCache, filter: MatchFinder | null) {
+  const list = useRef<LinesHandle>(null);
+  const [following, tell] = useReducer(follow, null, () =>
+    startFollow(cache.total, props.line === null && props.stream.closed_at === null),
+  );
+  const [start, setStart] = useState({ line: props.line ?? (following.on ? cache.total : 1), part: 0 });
+  const base = baseFor(following.on ? cache.total : start.line, cache.total);
+  const shown: Shown = filter
+    ? { count: filter.lines.length, base: 0, numbers: filter.lines }
+    : { count: sizeOf(base, cache.total), base, numbers: null };
+  const go = (line: number, mark = true) => {
+    tell({ kind: "away" });
+    if (mark) props.onLine(line);
+    const elsewhere = baseFor(line, cache.total);
+    setStart({ line, part: elsewhere });
+    if (filter !== null || elsewhere === base) list.current?.show(indexOf(shown, line));
+  };
+  const end = () => list.current?.show(shown.count - 1, "end");
+  const toggle = () => {
+    if (!following.on) end();
+    tell({ kind: "toggle" });
+  };
+  return { list, shown, base, start, following, tell, go, end, toggle };
+}
+
+function useSearch(props: StreamLogProps, total: number, from: () => number, go: (line: number) => void) {
+  const q = useSettled(props.controls.text);
+  const { level } = props.controls;
+  const finder = useMatches(props.ticketId, props.stream.id, q === "" ? null : { q, level }, total);
+  const step = (back: boolean) => {
+    const found = finder && stepFrom(finder.lines, from(), back);
+    if (found) go(found);
+  };
+  const place = finder ? placeOf(finder.lines, props.line) : 0;
+  const matches = finder && { place, count: finder.lines.length, more: finder.busy || finder.full, busy: finder.busy };
+  return { q, finder, step, matches };
+}
+
+export function StreamLog(props: StreamLogProps) {
+  const { t } = useTranslation("log");
+  const { stream, controls } = props;
+  const region = useRef<HTMLDivElement>(null);
+  const input = useRef<InputRef>(null);
+  const range = useRef<[number, number]>([0, 60]);
+  const filtered = controls.level !== "info";
+  const cache = useLines(props.ticketId, stream, filtered);
+  const filter = useMatches(props.ticketId, stream.id, filtered ? { q: "", level: controls.level } : null, cache.total);
+  const moves = useMoves(props, cache, filter);
+  const { shown, following, tell, go } = moves;
+  const search = useSearch(props, cache.total, () => props.line ?? numberAt(shown, range.current[0]) - 1, go);
+  useEffect(() => tell({ kind: "grew", total: shown.count }), [tell, shown.count]);
+  const want = (first: number, last: number) => {
+    range.current = [first, last];
+    // Nothing is asked for while the list is being painted.
+    queueMicrotask(() => {
+      const from = Math.max(0, first - 20);
+      cache.want(Array.from({ length: Math.min(shown.count, last + 40) - from }, (_, index) => numberAt(shown, from + index)));
+    });
+  };
+  useEffect(() => want(...range.current), [cache, shown.count, moves.base, cache.snapshot()]);
+  const firstError = async () => {
+    const line = stream.first_error_line ?? (await firstErrorOf(props.ticketId, stream.id)).line;
+    if (line !== null) go(line);
+  };
+  useLogKeys(region, {
+    search: () => input.current?.focus({ cursor: "all" }),
+    next: () => search.step(false),
+    previous: () => search.step(true),
+    first: () => go(numberAt(shown, 0), false),
+    last: () => moves.end(),
+    follow: () => (cache.closed ? undefined : moves.toggle()),
+    wrap: () => controls.onWrap(!controls.wrap),
+    firstError: () => void firstError(),
+  });
+  const fresh = newLines(following);
+  const problem = cache.error ?? filter?.problem ?? search.finder?.problem ?? null;
+  const again = () => {
+    cache.retry();
+    filter?.retry(cache.total);
+    search.finder?.retry(cache.total);
+  };
+  return (
+    <div ref={region} className="log" data-testid="log" data-total={cache.total}>
+      <LogToolbar
+        controls={controls}
+        input={input}
+        matches={search.matches}
+        onStep={search.step}
+        onLeave={() => region.current?.querySelector<HTMLElement>(".log-lines")?.focus()}
+        noError={stream.first_error_line === null ? t("firstError.none") : null}
+        onFirstError={() => void firstError()}
+        follows={following.on}
+        noFollow={cache.closed ? t("follow.over") : null}
+        onFollow={moves.toggle}
+        link={props.line === null ? null : props.linkOf(props.line)}
+      >
+        {props.children}
+      </LogToolbar>
+      {problem !== null && <ProblemAlert problem={asProblem(problem)} action={<RetryButton onClick={again} />} />}
+      {shown.count === 0 ? (
+        <EmptyState title={t(filter ? (filter.busy ? "filter.busy" : "filter.none") : cache.closed ? "empty" : "empty.open")} />
+      ) : (
+        <div className="log-frame">
+          <LogLines
+            key={`${controls.level} ${moves.base}`}
+            ref={moves.list}
+            label={t("lines.label")}
+            count={shown.count}
+            rowAt={(index) => cache.get(numberAt(shown, index))}
+            numberAt={(index) => numberAt(shown, index)}
+            current={props.line === null ? null : indexOf(shown, props.line)}
+            q={search.q}
+            wrap={controls.wrap}
+            top={following.on ? shown.count - 1 : indexOf(shown, filter ? (props.line ?? numberAt(shown, 0)) : moves.start.line)}
+            topAlign={following.on ? "end" : props.line === null ? "start" : "center"}
+            follows={following.on}
+            header={filter ? null : <Beyond behind={false} base={moves.base} total={cache.total} onShow={go} />}
+            footer={filter ? null : <Beyond behind base={moves.base} total={cache.total} onShow={go} />}
+            onPick={(index) => props.onLine(numberAt(shown, index))}
+            onRange={want}
+            onBottom={(at) => at && tell({ kind: "bottom", open: !cache.closed })}
+            onAway={() => tell({ kind: "away" })}
+          />
+          {fresh > 0 && (
+            <Button className="log-fresh" type="primary" size="small" shape="round" onClick={moves.toggle} data-testid="new-lines">
+              {t("follow.fresh", { count: fresh })}
+            </Button>
+          )}
+        </div>
+      )}
+      <Status cache={cache} line={props.line} />
+    </div>
+  );
+}
