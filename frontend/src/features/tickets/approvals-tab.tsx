@@ -4,7 +4,6 @@ import { useTranslation } from "react-i18next";
 import { pick } from "../../api/problem";
 import { EmptyState } from "../../components/empty-state";
 import { TimeText } from "../../components/time-text";
-import { UserName } from "../../components/user-name";
 import { approvalRows, type ApprovalRow } from "./approvals";
 import { permissionKey } from "./cause-text";
 import { StateText } from "./state-text";
@@ -15,11 +14,11 @@ function Who({ row }: { row: ApprovalRow }) {
   if (row.approverId !== null) {
     return (
       <>
-        <UserName id={row.approverId} />
-        {row.actingForId && (
+        <bdi>{row.approverName}</bdi>
+        {row.actingForName !== null && (
           <span className="muted">
             {" "}
-            {t("approvals.actingFor")} <UserName id={row.actingForId} />
+            {t("approvals.actingFor")} <bdi>{row.actingForName}</bdi>
           </span>
         )}
       </>

@@ -8,7 +8,8 @@ export type ApprovalRow = {
   title: Words;
   gate: Gate;
   approverId: string | null;
-  actingForId: string | null;
+  approverName: string;
+  actingForName: string | null;
   decision: string | null;
   comment: string;
   at: string | null;
@@ -24,7 +25,8 @@ export function approvalRows(ticket: Ticket): ApprovalRow[] {
         ...about,
         key: `${gate.id} ${one.approver_id}`,
         approverId: one.approver_id,
-        actingForId: one.acting_for_id,
+        approverName: one.approver_name ?? one.approver_id.slice(0, 8),
+        actingForName: one.acting_for_name,
         decision: one.decision,
         comment: one.comment,
         at: one.at,
@@ -41,7 +43,8 @@ function undecided(about: Pick<ApprovalRow, "number" | "title" | "gate">): Appro
     ...about,
     key: `${about.gate.id} open`,
     approverId: null,
-    actingForId: null,
+    approverName: "",
+    actingForName: null,
     decision: null,
     comment: "",
     at: about.gate.closed_at,

@@ -25,11 +25,22 @@ const still = () => () => undefined;
 
 type Props = { from: string | null; to: string | null; running?: boolean; className?: string };
 
+/** Seconds from `since` until now, once a second; 0 when nothing runs. */
+function useRunning(since: string | null): number {
+  const clock = useSyncExternalStore(since === null ? still : subscribe, () => (since === null ? 0 : now));
+  return since === null ? 0 : Math.max(0, (clock - Date.parse(since)) / 1000);
+}
+
 export function Elapsed({ from, to, running = false, className }: Props) {
-  const counting = running && from !== null && to === null;
-  const clock = useSyncExternalStore(counting ? subscribe : still, () => (counting ? now : 0));
-  if (from === null) return null;
-  const end = to === null ? (counting ? Math.max(clock, Date.parse(from)) : null) : Date.parse(to);
-  if (end === null) return null;
-  return <time className={className}>{duration((end - Date.parse(from)) / 1000)}</time>;
+  const counted = useRunning(running && to === null ? from : null);
+  if (from === null || (to === null && !running)) return null;
+  const seconds = to === null ? counted : (Date.parse(to) - Date.parse(from)) / 1000;
+  return <time className={className}>{duration(seconds)}</time>;
+}
+
+/** Time of several runs: `spent` seconds of those that are over, and the one that began at `since`. */
+export function Spent({ spent, since, className }: { spent: number | null; since: string | null; className?: string }) {
+  const counted = useRunning(since);
+  if (spent === null && since === null) return null;
+  return <time className={className}>{duration((spent ?? 0) + counted)}</time>;
 }

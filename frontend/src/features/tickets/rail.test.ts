@@ -33,7 +33,7 @@ describe("a gate", () => {
   it("counts approvals that stand, not those taken back or rejections", () => {
     const approvals = [SIGNED, { ...SIGNED, approver_id: "x", revoked_at: "2026-11-25T22:00:00Z" }, { ...SIGNED, approver_id: "y", decision: "REJECT" }];
     const view = gateView(makeStep("a", { gates: [makeGate({ approvals, quorum: 2 })] }), "PRE");
-    expect([view.approvals, view.quorum, view.by]).toEqual([1, 2, [APPROVER]]);
+    expect([view.approvals, view.quorum, view.by]).toEqual([1, 2, [{ id: APPROVER, name: "审批人" }]]);
   });
 });
 
@@ -90,11 +90,16 @@ describe("the rail", () => {
     expect(railOf(makeTicket([makeStep("a", { counts, unit: "TICKET" })]))[0]!.counts).toEqual([]);
   });
 
-  it("times the work, not the wait for a person", () => {
-    const attempts = [makeAttempt({ ended_at: "2026-11-25T21:00:30Z" })];
-    const step = makeStep("a", { state: "DONE", attempts, started_at: "2026-11-25T21:00:00Z", ended_at: "2026-11-26T09:00:00Z" });
-    expect(railOf(makeTicket([step]))[0]!.endedAt).toBe("2026-11-25T21:00:30Z");
-    expect(railOf(makeTicket([{ ...step, state: "RUNNING" }]))[0]!.endedAt).toBeNull();
+  it("times the work of all runs, not the wait for a person between them", () => {
+    const over = makeAttempt({ started_at: "2026-11-25T21:00:00Z", ended_at: "2026-11-25T21:00:30Z" });
+    const live = makeAttempt({ n: 4, state: "RUNNING", started_at: "2026-11-25T23:00:00Z", ended_at: null });
+    const timed = (attempts: ReturnType<typeof makeAttempt>[]) => {
+      const { spent, since } = railOf(makeTicket([makeStep("a", { state: "RUNNING", attempts })]))[0]!;
+      return [spent, since];
+    };
+    expect(timed([over, makeAttempt({ n: 3, purpose: "PLAN" })])).toEqual([30, null]);
+    expect(timed([over, live])).toEqual([30, "2026-11-25T23:00:00Z"]);
+    expect(timed([])).toEqual([null, null]);
   });
 
   it("knows every state, and treats an unknown one as not begun", () => {

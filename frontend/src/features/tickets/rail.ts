@@ -11,8 +11,8 @@ export type GateView = {
   approvals: number;
   quorum: number;
   permission: string;
-  /** Ids of those who approved and did not take it back. */
-  by: string[];
+  /** Those who approved and did not take it back. */
+  by: Array<{ id: string; name: string }>;
 };
 
 export type Cause =
@@ -36,8 +36,9 @@ export type RailStep = {
   look: Look;
   current: boolean;
   effect: string;
-  startedAt: string | null;
-  endedAt: string | null;
+  /** Seconds of finished runs, and when the present one began: the time of the work, not of the people between. */
+  spent: number | null;
+  since: string | null;
   counts: Array<{ state: string; count: number }>;
   pre: GateView;
   post: GateView;
@@ -80,10 +81,10 @@ export function gateOf(step: Step, phase: "PRE" | "POST"): Gate | null {
   return of.find((gate) => gate.state === "OPEN" || gate.state === "APPROVED") ?? of.at(-1) ?? null;
 }
 
-export function signed(gate: Gate): string[] {
+export function signed(gate: Gate): Array<{ id: string; name: string }> {
   return gate.approvals
     .filter((one) => one.decision === "APPROVE" && one.revoked_at === null)
-    .map((one) => one.approver_id);
+    .map((one) => ({ id: one.approver_id, name: one.approver_name ?? one.approver_id.slice(0, 8) }));
 }
 
 export function gateView(step: Step, phase: "PRE" | "POST"): GateView {
@@ -147,10 +148,12 @@ export function causeOf(ticket: Ticket, step: Step, firstOpen: boolean): Cause |
   }
 }
 
-/** When the work ended; the step itself is open for as long as a person takes to confirm it. */
-function ranUntil(step: Step): string | null {
-  if (step.state === "RUNNING" || step.state === "READY") return null;
-  return step.attempts.filter((one) => one.purpose === "RUN").at(-1)?.ended_at ?? null;
+function timeOf(step: Step): { spent: number | null; since: string | null } {
+  const runs = step.attempts.filter((one) => one.purpose === "RUN" && one.started_at !== null);
+  const over = runs.filter((one) => one.ended_at !== null);
+  const seconds = over.reduce((sum, one) => sum + (Date.parse(one.ended_at!) - Date.parse(one.started_at!)) / 1000, 0);
+  const live = runs.find((one) => one.state === "RUNNING");
+  return { spent: over.length > 0 ? seconds : null, since: live?.started_at ?? null };
 }
 
 export function railOf(ticket: Ticket): RailStep[] {
@@ -165,8 +168,7 @@ export function railOf(ticket: Ticket): RailStep[] {
     look: lookOf(step.state),
     current: step.key === current?.key,
     effect: step.effect,
-    startedAt: step.started_at,
-    endedAt: ranUntil(step),
+    ...timeOf(step),
     counts: countsOf(step),
     pre: gateView(step, "PRE"),
     post: gateView(step, "POST"),

@@ -5,9 +5,8 @@ import { Tooltip } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { pick } from "../../api/problem";
-import { UserName } from "../../components/user-name";
 import { useCauseText } from "./cause-text";
-import { Elapsed } from "./elapsed";
+import { Spent } from "./elapsed";
 import { type GateView, holders, type RailStep, railOf } from "./rail";
 import { StateIcon, StateText } from "./state-text";
 import { TicketLink } from "./ticket-link";
@@ -34,10 +33,10 @@ function GateMark({ phase, gate }: { phase: "pre" | "post"; gate: GateView }) {
       <span aria-hidden="true">{GATE_ICONS[gate.state]}</span>
       <span className={gate.by.length > 0 ? "visually-hidden" : ""}>{t(`rail.gate.${gate.state}`)}</span>
       {count}
-      {gate.by.map((id) => (
-        <span key={id} className="gate-person">
-          <UserName id={id} />
-        </span>
+      {gate.by.map(({ id, name }) => (
+        <bdi key={id} className="gate-person" title={name}>
+          {name}
+        </bdi>
       ))}
     </span>
   );
@@ -84,9 +83,7 @@ function RailItem({ step, selected, onSelect }: { step: RailStep; selected: bool
           {quiet ? (
             <span className="rail-state">{t(`step.${step.state}`)}</span>
           ) : (
-            <span className="rail-time mono">
-              <Elapsed from={step.startedAt} to={step.endedAt} running={step.look === "running"} />
-            </span>
+            <Spent className="rail-time mono" spent={step.spent} since={step.since} />
           )}
         </button>
       </Tooltip>

@@ -1,17 +1,13 @@
 /** What the ticket is, and the one thing to do next. */
-import { useQuery } from "@tanstack/react-query";
 import { Tag } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { pick } from "../../api/problem";
 import { PageHeader, type PrimaryAction } from "../../components/page-header";
 import { TimeText } from "../../components/time-text";
-import { UserName } from "../../components/user-name";
 import { ActionDialog } from "./action-dialog";
 import { ActionMenu } from "./action-menu";
 import { useCauseText, useReasonText } from "./cause-text";
-import { useFlowTitle } from "./flow-title";
-import { clusterNamesQuery } from "./queries";
 import { causeOf, currentStep, runsOf } from "./rail";
 import { type Primary, primaryOf } from "./state";
 import { StateText } from "./state-text";
@@ -42,17 +38,15 @@ function usePrimary(ticket: Ticket, ask: (key: ActionKey) => void, decide: () =>
 
 function Facts({ ticket }: { ticket: Ticket }) {
   const { t, i18n } = useTranslation("tickets");
-  const { data: clusters } = useQuery(clusterNamesQuery);
   const step = currentStep(ticket);
-  const cluster = ticket.cluster_name ?? clusters?.find(({ id }) => id === ticket.scope_id)?.name;
   const at = ticket.steps.findIndex((one) => one.key === step?.key) + 1;
   const runs = step ? runsOf(step).length : 0;
   return (
     <dl className="facts">
-      {cluster !== undefined && <Fact name={t("list.cluster")} value={<bdi>{cluster}</bdi>} />}
-      {ticket.targets !== undefined && <Fact name={t("head.targets")} value={ticket.targets} />}
+      {ticket.cluster_name !== null && <Fact name={t("list.cluster")} value={<bdi>{ticket.cluster_name}</bdi>} />}
+      <Fact name={t("head.targets")} value={ticket.targets} />
       <Fact name={t("list.policy")} value={<Tag>{t(`policy.${ticket.policy}`)}</Tag>} />
-      <Fact name={t("list.requester")} value={<UserName id={ticket.requester_id} />} />
+      <Fact name={t("list.requester")} value={<bdi>{ticket.requester_name ?? ticket.requester_id.slice(0, 8)}</bdi>} />
       <Fact name={t("head.age")} value={<TimeText at={ticket.created_at} />} />
       {ticket.ended_at && <Fact name={t("list.ended")} value={<TimeText at={ticket.ended_at} />} />}
       {step && !ticket.ended_at && (
@@ -80,7 +74,7 @@ function Fact({ name, value }: { name: string; value: React.ReactNode }) {
 }
 
 export function TicketHeader({ ticket, onDecide }: { ticket: Ticket; onDecide: () => void }) {
-  const flow = useFlowTitle();
+  const { i18n } = useTranslation();
   const [asked, setAsked] = useState<ActionKey | null>(null);
   const primary = usePrimary(ticket, setAsked, onDecide);
   return (
@@ -89,7 +83,7 @@ export function TicketHeader({ ticket, onDecide }: { ticket: Ticket; onDecide: (
         title={
           <span className="ticket-title">
             <span className="mono">#{ticket.number}</span>
-            <span>{flow(ticket.flow_name)}</span>
+            <span>{pick(ticket.flow_title, i18n.language)}</span>
             <bdi className="ticket-summary">{ticket.summary}</bdi>
             <StateText kind="ticket" state={ticket.state} badge />
           </span>
