@@ -85,7 +85,7 @@ def nodes(session: Session, ticket: Ticket, cursor: Cursor) -> list[sse.Event]:
 
 
 def _chunks(ticket_id: UUID, place: Place | None, *columns: Any) -> Any:
-    query = select(*columns).join(LogStream, LogStream.id == LogChunk.stream_id)
+    query = select(*columns).select_from(LogChunk).join(LogStream, LogStream.id == LogChunk.stream_id)
     query = query.join(Attempt, Attempt.id == LogStream.attempt_id).join(StepRow, StepRow.id == Attempt.step_id)
     query = query.where(LogChunk.ticket_id == ticket_id)
     if place is not None:
@@ -169,17 +169,25 @@ def _end(session: Session, ticket_id: UUID, place: Place | None) -> Place | None
     """The last chunk of the next block, by the chunks' sizes alone; None when there is none."""
     size = func.octet_length(LogChunk.data)
     query = _chunks(ticket_id, place, LogChunk.batch, LogChunk.stream_id, LogChunk.seq, size.label("size"))
-    last, total = None, 0
-    for row in session.execute(query.order_by(*ORDER).limit(BLOCK_CHUNKS)):
-        last, total = Place(row.batch, row.stream_id, row.seq), total + row.size
+    rows = session.execute(query.order_by(*ORDER).limit(BLOCK_CHUNKS)).all()
+    ends = [at for at in range(1, len(rows)) if _owner(rows[at]) != _owner(rows[at - 1])]
+    if len(rows) < BLOCK_CHUNKS or not ends:  # what one stream said in one batch is not cut: a line may go over chunks
+        ends.append(len(rows))
+    total, begin = 0, 0
+    for end in ends:
+        total, begin = total + sum(row.size for row in rows[begin:end]), end
         if total >= BLOCK_BYTES:
             break
-    return last
+    return Place(*rows[begin - 1][:3]) if rows else None
+
+
+def _owner(row: Row[Any]) -> tuple[int, UUID]:
+    return row.batch, row.stream_id
 
 
 def _joined(rows: Sequence[Row[Any]]) -> Iterator[Sequence[Row[Any]]]:
     """Chunks that follow each other in one stream and one batch belong together: a line may go over them."""
-    for _, found in groupby(rows, key=lambda row: (row.batch, row.stream_id)):
+    for _, found in groupby(rows, key=_owner):
         yield list(found)
 
 

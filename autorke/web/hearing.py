@@ -111,7 +111,7 @@ class Hearing:
     @property
     def cursor(self) -> str:
         """What a page sends back to resume."""
-        return f"{self._heard:.6f}"
+        return repr(self._heard)
 
 
 def everything(topics: Iterable[str] = TOPICS) -> list[dict[str, Any]]:
