@@ -124,7 +124,7 @@ class Stage:
         """An admin takes a machine out of use."""
         machine = self.machines([name]).get(name)
         if machine is not None:
-            self.admin.post(f"/machines/{machine}/state", state="fault", reason=reason)
+            self._try(partial(self.admin.post, f"/machines/{machine}/state", state="fault", reason=reason))
 
     def nodes(self, ticket_id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.requester.get(f"/tickets/{ticket_id}/nodes")
