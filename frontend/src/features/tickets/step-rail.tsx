@@ -57,7 +57,7 @@ function CauseLine({ step }: { step: RailStep }) {
   const { t } = useTranslation("tickets");
   const text = useCauseText();
   const cause = step.cause;
-  if (!cause || cause.kind === "before") return null;
+  if (!cause || cause.kind === "before" || cause.kind === "person") return null;
   const held = cause.kind === "locks" ? holders(cause.locks) : [];
   return (
     <span className="rail-cause">
@@ -90,7 +90,8 @@ function RailItem({ step, selected, onSelect }: { step: RailStep; selected: bool
       <div className="rail-body">
         {!quiet && (
           <span className="rail-line">
-            <span className="rail-state">{t(`step.${step.state}`)}</span>
+            {/* What it waits for says the same, and more. */}
+            {step.cause?.kind !== "gate" && <span className="rail-state">{t(`step.${step.state}`)}</span>}
             <Counts step={step} />
           </span>
         )}

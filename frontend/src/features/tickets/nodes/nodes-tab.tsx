@@ -59,7 +59,8 @@ function StateFilter({ counts, total, value, onChange }: { counts: Record<string
 function ColumnHead({ step, open, onSelect }: { step: Step; open: number; onSelect: () => void }) {
   const { t, i18n } = useTranslation("tickets");
   const done = step.counts["SUCCEEDED"] ?? 0;
-  const bad = (step.counts["FAILED"] ?? 0) + (step.counts["UNREACHABLE"] ?? 0) + (step.counts["UNKNOWN"] ?? 0);
+  const bad = (step.counts["FAILED"] ?? 0) + (step.counts["UNREACHABLE"] ?? 0);
+  const unknown = step.counts["UNKNOWN"] ?? 0;
   return (
     <div className="column-head">
       <span className="ellipsis" title={pick(step.title, i18n.language)}>
@@ -76,6 +77,12 @@ function ColumnHead({ step, open, onSelect }: { step: Step; open: number; onSele
           <>
             <StateIcon state="FAILED" />
             {bad}
+          </>
+        )}
+        {unknown > 0 && (
+          <>
+            <StateIcon state="UNKNOWN" />
+            {unknown}
           </>
         )}
         {open > 0 && (
