@@ -52,7 +52,7 @@ def test_a_new_person_gets_a_role_on_one_cluster(visit: Visit, boss: str, cluste
     roles.get_by_label("Where").click()
     page.get_by_title("alpha", exact=True).click()
     roles.get_by_role("button", name="Give").click()
-    expect(roles.get_by_role("cell", name="alpha")).to_be_visible()
+    expect(roles.get_by_role("cell", name="alpha", exact=True)).to_be_visible()
     visitor.check_accessible()
 
 

@@ -68,7 +68,7 @@ export function FilterBar({ filter, onFilter }: Props) {
         trigger="click"
         open={editing !== null}
         onOpenChange={(open) => setEditing(open ? "new" : null)}
-        content={editing !== null && form}
+        content={form}
         destroyOnHidden
         placement="bottomLeft"
       >

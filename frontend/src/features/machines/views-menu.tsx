@@ -91,7 +91,7 @@ export function ViewsMenu(props: Props) {
     props.onOpen(view);
   };
   return (
-    <Popover trigger="click" placement="bottomRight" open={open} onOpenChange={setOpen} content={open && <ViewList {...props} onOpen={onOpen} />}>
+    <Popover trigger="click" placement="bottomRight" open={open} onOpenChange={setOpen} content={<ViewList {...props} onOpen={onOpen} />} destroyOnHidden>
       <Button aria-haspopup="dialog">{t("view.open")}</Button>
     </Popover>
   );

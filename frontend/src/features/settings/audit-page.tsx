@@ -68,6 +68,8 @@ export function AuditPage() {
         pagination={false}
         scroll={{ x: "max-content" }}
         expandable={{
+          columnTitle: t("details"),
+          columnWidth: 70,
           expandRowByClick: true,
           rowExpandable: (entry) => Object.keys(entry.detail).length > 0,
           expandedRowRender: (entry) => <pre className="mono">{JSON.stringify(entry.detail, null, 2)}</pre>,

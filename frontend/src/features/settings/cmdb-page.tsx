@@ -39,6 +39,8 @@ function RunList({ source }: { source: SourceOut }) {
       dataSource={runs.data?.items ?? []}
       pagination={false}
       expandable={{
+        columnTitle: t("details"),
+        columnWidth: 70,
         rowExpandable: (run) => run.error !== null || run.refusals.length > 0,
         expandedRowRender: (run) => (
           <pre className="mono">{JSON.stringify(run.error ?? run.refusals, null, 2)}</pre>
@@ -114,7 +116,7 @@ export function CmdbPage() {
         dataSource={sources.data?.items ?? []}
         pagination={false}
         scroll={{ x: "max-content" }}
-        expandable={{ expandedRowRender: (source) => <RunList source={source} /> }}
+        expandable={{ columnTitle: t("runs"), columnWidth: 70, expandedRowRender: (source) => <RunList source={source} /> }}
         locale={{ emptyText: <EmptyState title={t("cmdb.none")} text={t("cmdb.noneText")} /> }}
       />
       <SourceDrawer editing={editing} onClose={() => setEditing(null)} />

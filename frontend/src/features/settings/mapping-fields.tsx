@@ -35,7 +35,7 @@ function MappingRow({ index, rule, onRemove }: { index: number; rule: Rule; onRe
 export function MappingFields() {
   const { t } = useTranslation("settings");
   const form = Form.useFormInstance();
-  const rules = (Form.useWatch("rules", form) ?? []) as Rule[];
+  const rules = (Form.useWatch("rules", { form, preserve: true }) ?? []) as Rule[];
   const used = new Set(rules.map((rule) => rule.field));
   const free = OPTIONAL.filter((field) => !used.has(field));
   return (
