@@ -108,8 +108,9 @@ export function LogToolbar(props: ToolbarProps) {
       {props.link !== null && <CopyButton text={props.link} label={t("line.copyLink")} />}
       {props.children}
       <Tooltip title={t("keys")}>
-        <button type="button" className="log-keys" aria-label={t("keys")}>
-          <kbd aria-hidden="true">{t("keys.short")}</kbd>
+        <button type="button" className="log-keys">
+          <kbd>{t("keys.short")}</kbd>
+          <span className="visually-hidden">{t("keys")}</span>
         </button>
       </Tooltip>
     </Flex>
