@@ -10,14 +10,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from autorke.core.db import transaction
-from autorke.core.errors import NotFound
 from autorke.tickets import follow, service
 from autorke.tickets.follow import Cursor
 from autorke.users.access import Actor
 from autorke.users.deps import allowed
 from autorke.users.live import Present
 from autorke.web import sse
-from autorke.workflow.models import Ticket
 
 router = APIRouter(tags=["tickets"])
 Reader = Annotated[Actor, allowed("ticket:read")]
@@ -47,7 +45,7 @@ async def stream_ticket(
 
     def read_since(text: str | None) -> Sequence[sse.Event]:
         with transaction() as session:
-            ticket = _still_seen(session, present, ticket_id)
+            ticket = service.get(session, present.look(session), ticket_id)  # signed in and allowed, still
             cursor = Cursor.parse(text)
             found = follow.events(session, ticket, cursor)
             found += follow.nodes(session, ticket, cursor) if nodes else []
@@ -63,14 +61,3 @@ async def stream_ticket(
 def _authorise(actor: Actor, ticket_id: UUID) -> None:
     with transaction() as session:
         service.get(session, actor, ticket_id)
-
-
-def _still_seen(session: Any, present: Present, ticket_id: UUID) -> Ticket:
-    """The ticket, for somebody who is still signed in and may still see it. Raises Unauthenticated, NotFound."""
-    actor = present.look(session)
-    ticket: Ticket | None = session.get(Ticket, ticket_id)
-    if ticket is not None and actor.may("ticket:read", ticket.scope_id):
-        return ticket
-    if ticket is not None and ticket.scope_id is None and actor.anywhere("ticket:read"):
-        return ticket
-    raise NotFound(what="ticket", key=str(ticket_id))
