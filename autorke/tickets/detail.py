@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from autorke.core.db import Base
-from autorke.tickets import approvals, listing, signers
+from autorke.tickets import actions, approvals, listing, signers
 from autorke.users.access import Actor
 from autorke.workflow import locks
 from autorke.workflow.models import Attempt, Gate, NodeResult, PlanRow, StepRow, Ticket
@@ -44,6 +44,8 @@ def detail(session: Session, actor: Actor, ticket: Ticket) -> dict[str, Any]:
         }
         for step in steps
     ]
+    facts = None if ticket.state in TERMINAL_TICKET else actions.gather(session, ticket, steps, attempts, counts)
+    columns["actions"] = actions.offered(actor, ticket, facts)
     columns["waiting_for"] = locks.waiting_for(session, ticket.id) if ticket.state == "QUEUED" else []
     return columns
 
@@ -67,22 +69,27 @@ def _gates(
     """Every gate with what was said; an open one also with who may sign it and whether the caller may."""
     rows = session.execute(select(Gate).where(Gate.step_id.in_(step_ids)).order_by(Gate.opened_at)).scalars().all()
     said = approvals.by_gate(session, [gate.id for gate in rows])
-    signing = _signing(session, actor, ticket, [gate for gate in rows if gate.state == GateState.OPEN])
     found: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    signing = _signing(session, actor, ticket, said) if any(gate.state == GateState.OPEN for gate in rows) else {}
     for gate in rows:
         more = signing.get(gate.id, CLOSED_GATE)
         found[gate.step_id].append({**_columns(gate), "approvals": said[gate.id], **more})
     return found
 
 
-def _signing(session: Session, actor: Actor, ticket: Ticket, gates: Sequence[Gate]) -> dict[UUID, dict[str, Any]]:
-    if not gates or ticket.state in TERMINAL_TICKET:
-        return {}
-    people = signers.candidates(session, ticket, gates)
+def _signing(
+    session: Session, actor: Actor, ticket: Ticket, said: Mapping[UUID, Sequence[Mapping[str, Any]]]
+) -> dict[UUID, dict[str, Any]]:
+    """Of each open gate: who may sign it, and whether the caller may."""
+    gates = signers.open_gates(session, actor.user_id, Ticket.id == ticket.id)
+    standing = {
+        gate.gate_id: {it["approver_id"]: it["decision"] for it in said[gate.gate_id] if it["revoked_at"] is None}
+        for gate in gates
+    }
+    people = signers.candidates(session, ticket, gates, standing)
     signer = signers.signer_of(session, actor)
-    asked = signers.open_gates(session, actor.user_id, Ticket.id == ticket.id)
     return {
-        gate.gate_id: {"candidates": people[gate.gate_id], **signers.answer(signer, gate.subject)} for gate in asked
+        gate.gate_id: {"candidates": people[gate.gate_id], **signers.answer(signer, gate.subject)} for gate in gates
     }
 
 

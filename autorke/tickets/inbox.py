@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Session
 
 from autorke.tickets import listing, signers
+from autorke.tickets.actions import OPERATE
 from autorke.tickets.models import TicketWatch
 from autorke.tickets.signers import OpenGate
 from autorke.users.access import Actor, scope
@@ -65,7 +66,7 @@ def _condition(actor: Actor, tab: Tab) -> ColumnElement[bool]:
         case "mine":
             return and_(mine, unfinished)
         case "failed":  # somebody must act, and the caller may
-            may_act = scope(actor, "ticket:operate", Ticket.scope_id, unowned=True)
+            may_act = scope(actor, OPERATE, Ticket.scope_id)
             return and_(unfinished, Ticket.attention.is_not(None), may_act)
         case "running":
             return and_(unfinished, Ticket.attention.is_(None))

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header
 
 from autorke.core.schemas import Page
-from autorke.tickets import approvals, listing, schemas, service
+from autorke.tickets import actions, approvals, listing, schemas, service
 from autorke.tickets.detail import detail
 from autorke.users.access import Actor
 from autorke.users.deps import allowed
@@ -22,8 +22,9 @@ router = APIRouter(tags=["tickets"])
 
 Reader = Annotated[Actor, allowed("ticket:read")]
 Creator = Annotated[Actor, allowed("ticket:create")]
-Operator = Annotated[Actor, allowed("ticket:operate")]
-Resolver = Annotated[Actor, allowed("ticket:resolve")]
+OPERATE, RESOLVE = actions.OPERATE, actions.RESOLVE
+Operator = Annotated[Actor, allowed(OPERATE)]
+Resolver = Annotated[Actor, allowed(RESOLVE)]
 
 
 @router.get("/flows", response_model=list[schemas.FlowOut])
@@ -109,7 +110,7 @@ def revoke_approval(ticket_id: UUID, gate_id: UUID, actor: Reader, session: Sess
 @router.post("/tickets/{ticket_id}/retry", response_model=schemas.TicketDetail)
 def retry(ticket_id: UUID, body: schemas.RetryIn, actor: Operator, session: SessionDep) -> dict[str, Any]:
     """Plan a step again for exactly its failed, unreachable and not-started nodes."""
-    service.get(session, actor, ticket_id, "ticket:operate")
+    service.get(session, actor, ticket_id, OPERATE)
     ticket = commands.retry(session, ticket_id, body.step, service.by(actor), body.nodes)
     return detail(session, actor, ticket)
 
@@ -117,7 +118,7 @@ def retry(ticket_id: UUID, body: schemas.RetryIn, actor: Operator, session: Sess
 @router.post("/tickets/{ticket_id}/exclude", response_model=schemas.TicketDetail)
 def exclude(ticket_id: UUID, body: schemas.ExcludeIn, actor: Operator, session: SessionDep) -> dict[str, Any]:
     """Leave nodes out of the rest of the ticket, with a reason."""
-    service.get(session, actor, ticket_id, "ticket:operate")
+    service.get(session, actor, ticket_id, OPERATE)
     ticket = commands.exclude(session, ticket_id, body.nodes, service.by(actor), body.reason)
     return detail(session, actor, ticket)
 
@@ -125,28 +126,28 @@ def exclude(ticket_id: UUID, body: schemas.ExcludeIn, actor: Operator, session: 
 @router.post("/tickets/{ticket_id}/pause", response_model=schemas.TicketDetail)
 def pause(ticket_id: UUID, actor: Operator, session: SessionDep) -> dict[str, Any]:
     """Start no other node or step; what has begun finishes."""
-    service.get(session, actor, ticket_id, "ticket:operate")
+    service.get(session, actor, ticket_id, OPERATE)
     return detail(session, actor, commands.pause(session, ticket_id, service.by(actor), paused=True))
 
 
 @router.post("/tickets/{ticket_id}/resume", response_model=schemas.TicketDetail)
 def resume(ticket_id: UUID, actor: Operator, session: SessionDep) -> dict[str, Any]:
     """Go on after a pause."""
-    service.get(session, actor, ticket_id, "ticket:operate")
+    service.get(session, actor, ticket_id, OPERATE)
     return detail(session, actor, commands.pause(session, ticket_id, service.by(actor), paused=False))
 
 
 @router.post("/tickets/{ticket_id}/cancel", response_model=schemas.TicketDetail)
 def cancel(ticket_id: UUID, body: schemas.ReasonIn, actor: Operator, session: SessionDep) -> dict[str, Any]:
     """End the ticket at once where nothing runs, at the next safe point where something does."""
-    service.get(session, actor, ticket_id, "ticket:operate")
+    service.get(session, actor, ticket_id, OPERATE)
     return detail(session, actor, commands.cancel(session, ticket_id, service.by(actor), body.reason))
 
 
 @router.post("/tickets/{ticket_id}/close", response_model=schemas.TicketDetail)
 def close(ticket_id: UUID, body: schemas.ReasonIn, actor: Operator, session: SessionDep) -> dict[str, Any]:
     """Give up a ticket that needs a person; it ends as FAILED and says what was done."""
-    service.get(session, actor, ticket_id, "ticket:operate")
+    service.get(session, actor, ticket_id, OPERATE)
     return detail(session, actor, commands.close_failed(session, ticket_id, service.by(actor), body.reason))
 
 
@@ -155,7 +156,7 @@ def resolve(
     ticket_id: UUID, attempt_id: UUID, body: schemas.ResolutionIn, actor: Resolver, session: SessionDep
 ) -> dict[str, Any]:
     """Say of every unknown node whether it is done; nothing is run again without this."""
-    service.get(session, actor, ticket_id, "ticket:resolve")
+    service.get(session, actor, ticket_id, RESOLVE)
     ticket = commands.resolve(
         session, ticket_id, attempt_id, actor.user_id, body.verdicts, body.reason, override=body.override
     )

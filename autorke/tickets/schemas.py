@@ -198,6 +198,7 @@ class AttemptOut(Out):
     ended_at: datetime | None
     outcome: dict[str, Any] | None
     death_proof: dict[str, Any] | None
+    override_by: UUID | None
     reason: str | None
 
 
@@ -230,8 +231,30 @@ class WaitingOut(Out):
     holds: bool
 
 
+class ActionOut(Out):
+    """What the caller may do now, and what it would do; `step`, `nodes` and `attempt_id` are what to ask it for."""
+
+    allowed: bool
+    reason: Words | None = Field(description="Why not")
+    effect: Words
+    step: str | None
+    nodes: list[str]
+    attempt_id: UUID | None
+
+
+class ActionsOut(Out):
+    retry: ActionOut
+    pause: ActionOut
+    resume: ActionOut
+    cancel: ActionOut
+    close: ActionOut
+    exclude: ActionOut
+    resolve: ActionOut
+
+
 class TicketDetail(TicketOut):
     params: dict[str, Any]
+    actions: ActionsOut
     steps: list[StepOut]
     waiting_for: list[WaitingOut]
     next_seq: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast, get_args
 from uuid import UUID
@@ -12,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from autorke.core.db import db_now
 from autorke.core.errors import AutoRkeError
 from autorke.tickets import listing
 from autorke.users import access
@@ -104,9 +102,14 @@ def _possible(actor: Actor, signer: Signer) -> ColumnElement[bool]:
     return or_(Gate.permission.in_(everywhere), *some)
 
 
-def candidates(session: Session, ticket: Ticket, gates: Collection[Gate]) -> dict[UUID, list[dict[str, Any]]]:
-    """Who may sign each of these open gates at this moment, by name; who signs for somebody comes with his name."""
-    wanted: set[Any] = {gate.permission for gate in gates}
+def candidates(
+    session: Session, ticket: Ticket, gates: Collection[OpenGate], decided: Mapping[UUID, Mapping[UUID, str]]
+) -> dict[UUID, list[dict[str, Any]]]:
+    """Who may sign each of these gates at this moment, by name; who signs for somebody comes with his name.
+
+    `decided` are the standing decisions of everybody, by gate and person.
+    """
+    wanted: set[Any] = {gate.subject.permission for gate in gates}
     holders = {name: {it.id: it for it in access.holders(session, name, ticket.scope_id)} for name in sorted(wanted)}
     own = {user_id: it.display_name for people in holders.values() for user_id, it in people.items()}
     given = signing.stand_ins(session, from_ids=set(own)) if own else {}
@@ -114,13 +117,12 @@ def candidates(session: Session, ticket: Ticket, gates: Collection[Gate]) -> dic
     rights = access.rights_of(session, set(names))
     readers = [it for it in names if rights.may_see(it, "ticket:read", ticket.scope_id)]
     signers = [_signer(it, rights, given.get(it, ())) for it in sorted(readers, key=lambda it: names[it])]
-    decided, now = _decided(session, [gate.id for gate in gates]), db_now(session)
     found: dict[UUID, list[dict[str, Any]]] = {}
     for gate in gates:
-        subject = signing.subject_of(ticket, gate, now=now, decided=decided[gate.id])
+        subject = replace(gate.subject, decided=decided.get(gate.gate_id, {}))
         answers = [(signer.user_id, signing.may_sign(signer, subject)) for signer in signers]
-        found[gate.id] = [
-            _candidate(it, answer.acting_for, names, holders[gate.permission])
+        found[gate.gate_id] = [
+            _candidate(it, answer.acting_for, names, holders[subject.permission])
             for it, answer in answers
             if answer.may_sign
         ]
@@ -137,16 +139,6 @@ def _candidate(
         "role": ", ".join(holders[acting_for or user_id].roles),
         "acting_for": names[acting_for] if acting_for else None,
     }
-
-
-def _decided(session: Session, gate_ids: Collection[UUID]) -> dict[UUID, dict[UUID, str]]:
-    query = select(Approval.gate_id, Approval.approver_id, Approval.decision)
-    found: dict[UUID, dict[UUID, str]] = defaultdict(dict)
-    for gate_id, user_id, decision in session.execute(
-        query.where(Approval.gate_id.in_(gate_ids), Approval.revoked_at.is_(None))
-    ):
-        found[gate_id][user_id] = decision
-    return found
 
 
 def answer(signer: Signer, subject: Subject) -> dict[str, Any]:

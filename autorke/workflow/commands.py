@@ -26,7 +26,6 @@ from autorke.workflow.errors import (
     NothingToRetry,
     NotPaused,
     ReasonNeeded,
-    SecondPersonNeeded,
     UnknownFlow,
     UnknownNodes,
 )
@@ -372,6 +371,5 @@ def _overridden(session: Session, ticket: Ticket, attempt: Attempt, user_id: UUI
         session.flush()
         record(session, ticket, "attempt.override_asked", By("user", str(user_id)), {"attempt_id": str(attempt.id)})
         return False
-    if attempt.override_by == user_id:
-        raise SecondPersonNeeded()
+    options.refuse(options.override(attempt, user_id))
     return True

@@ -114,7 +114,7 @@ def _act(session: Session, ticket: Ticket) -> bool:
     if ticket.state in TERMINAL_TICKET:
         return False
     steps = steps_of(session, ticket)
-    action = next_action([_view(session, step) for step in steps])
+    action = upcoming(session, steps)
     if action.verb == "wait":
         return False
     if action.verb == "finish":
@@ -128,6 +128,11 @@ def _act(session: Session, ticket: Ticket) -> bool:
     else:
         move(session, ticket, step, StepState.DONE)
     return True
+
+
+def upcoming(session: Session, steps: Sequence[StepRow]) -> Action:
+    """What an active ticket with these steps would do next by itself."""
+    return next_action([_view(session, step) for step in steps])
 
 
 def _view(session: Session, step: StepRow) -> StepView:

@@ -6,6 +6,7 @@ Each answers with the error that the command would raise, or None. They say noth
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from uuid import UUID
 
 from autorke.core.errors import AutoRkeError
 from autorke.workflow.errors import (
@@ -17,6 +18,7 @@ from autorke.workflow.errors import (
     NothingUnknown,
     NotPaused,
     ResolveFirst,
+    SecondPersonNeeded,
     StepNotRetryable,
 )
 from autorke.workflow.models import Attempt, StepRow, Ticket
@@ -74,6 +76,11 @@ def exclude(ticket: Ticket, steps: Sequence[StepRow], *, left: int) -> Refusal:
 def resolve(ticket: Ticket, attempt: Attempt | None) -> Refusal:
     unknown = attempt is not None and attempt.state == AttemptState.UNKNOWN
     return ended(ticket) or (None if unknown else NothingUnknown())
+
+
+def override(attempt: Attempt, user_id: UUID) -> Refusal:
+    """Without proof that the runner is dead, two people take the responsibility; the first is not the second."""
+    return SecondPersonNeeded() if attempt.override_by == user_id else None
 
 
 def holds_up_cancel(attempt: Attempt) -> bool:

@@ -5,6 +5,48 @@ export type ClientOptions = {
 };
 
 /**
+ * ActionOut
+ *
+ * What the caller may do now, and what it would do; `step`, `nodes` and `attempt_id` are what to ask it for.
+ */
+export type ActionOut = {
+    /**
+     * Allowed
+     */
+    allowed: boolean;
+    /**
+     * Why not
+     */
+    reason: Words | null;
+    effect: Words;
+    /**
+     * Step
+     */
+    step: string | null;
+    /**
+     * Nodes
+     */
+    nodes: Array<string>;
+    /**
+     * Attempt Id
+     */
+    attempt_id: string | null;
+};
+
+/**
+ * ActionsOut
+ */
+export type ActionsOut = {
+    retry: ActionOut;
+    pause: ActionOut;
+    resume: ActionOut;
+    cancel: ActionOut;
+    close: ActionOut;
+    exclude: ActionOut;
+    resolve: ActionOut;
+};
+
+/**
  * AddsOut
  */
 export type AddsOut = {
@@ -206,6 +248,10 @@ export type AttemptOut = {
     death_proof: {
         [key: string]: unknown;
     } | null;
+    /**
+     * Override By
+     */
+    override_by: string | null;
     /**
      * Reason
      */
@@ -5284,6 +5330,7 @@ export type TicketDetail = {
     params: {
         [key: string]: unknown;
     };
+    actions: ActionsOut;
     /**
      * Steps
      */
