@@ -1,14 +1,14 @@
 import { UserOutlined } from "@ant-design/icons";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Button, Dropdown, type MenuProps, Tooltip } from "antd";
+import { type MenuProps, Tooltip } from "antd";
 import { useTranslation } from "react-i18next";
 import { logOut } from "../api/client";
+import { MenuButton } from "../components/menu-button";
 import { LanguageSwitch, ThemeSwitch } from "../components/preference-switches";
 import { reconnectNow, useConnectionState } from "../lib/live";
-import { meQuery } from "../lib/queries";
+import { inboxCountsQuery, meQuery } from "../lib/queries";
 import { nav } from "./features";
-import { inboxCountsQuery } from "./frame-queries";
 
 const NAMESPACES = nav.map((entry) => entry.label.split(":")[0]!);
 
@@ -85,11 +85,9 @@ function UserMenu() {
     { key: "out", label: t("user.signOut"), onClick: () => leave.mutate() },
   ];
   return (
-    <Dropdown menu={{ items }} trigger={["click"]} placement="bottomRight">
-      <Button type="text" icon={<UserOutlined aria-hidden />} aria-haspopup="menu" data-testid="user-menu">
-        {me?.display_name ?? ""}
-      </Button>
-    </Dropdown>
+    <MenuButton menu={{ items }} placement="bottomRight" type="text" icon={<UserOutlined aria-hidden />} data-testid="user-menu">
+      {me?.display_name ?? ""}
+    </MenuButton>
   );
 }
 

@@ -1,6 +1,6 @@
 /** Requests that the frame and several features share. */
 import { queryOptions } from "@tanstack/react-query";
-import { getMe, type Me } from "../api/client";
+import { countInbox, getMe, type Me } from "../api/client";
 
 export const meKey = ["me"] as const;
 
@@ -18,3 +18,9 @@ export function may(me: Me, permission: string, clusterId: string | null = null)
   if (where === undefined) return false;
   return where === null || (clusterId === null ? where.length > 0 : where.includes(clusterId));
 }
+
+/** How much of each kind waits for this person: on the frame's badge and on the tabs of the inbox. */
+export const inboxCountsQuery = queryOptions({
+  queryKey: ["inbox", "counts"],
+  queryFn: ({ signal }) => countInbox({ signal }),
+});
