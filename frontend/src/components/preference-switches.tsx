@@ -1,12 +1,13 @@
 /** Language and theme menus, for the header and the sign-in page. */
 import { CheckOutlined, GlobalOutlined, MoonOutlined } from "@ant-design/icons";
 import { useQueryClient } from "@tanstack/react-query";
-import { Button, Dropdown, type MenuProps } from "antd";
+import type { MenuProps } from "antd";
 import { useTranslation } from "react-i18next";
 import { updateMe } from "../api/client";
 import { changeLanguage, LANGUAGES, type Language, toServer } from "../lib/i18n";
 import { meKey } from "../lib/queries";
 import { chooseTheme, type ThemeChoice, useThemeChoice } from "../lib/theme";
+import { MenuButton } from "./menu-button";
 
 export function LanguageSwitch() {
   const { t, i18n } = useTranslation();
@@ -23,9 +24,7 @@ export function LanguageSwitch() {
     onClick: () => void change(language),
   }));
   return (
-    <Dropdown menu={{ items }} trigger={["click"]}>
-      <Button type="text" icon={<GlobalOutlined aria-hidden />} aria-label={t("language.choose")} aria-haspopup="menu" />
-    </Dropdown>
+    <MenuButton menu={{ items }} type="text" icon={<GlobalOutlined aria-hidden />} aria-label={t("language.choose")} />
   );
 }
 
@@ -39,8 +38,6 @@ export function ThemeSwitch() {
     onClick: () => chooseTheme(choice),
   }));
   return (
-    <Dropdown menu={{ items }} trigger={["click"]}>
-      <Button type="text" icon={<MoonOutlined aria-hidden />} aria-label={t("theme.choose")} aria-haspopup="menu" />
-    </Dropdown>
+    <MenuButton menu={{ items }} type="text" icon={<MoonOutlined aria-hidden />} aria-label={t("theme.choose")} />
   );
 }

@@ -31,5 +31,5 @@ const clusterRoute = createRoute({
 export const routes = [listRoute, clusterRoute] as const;
 
 export const nav: NavEntry[] = [
-  { to: "/clusters", label: "clusters:nav", icon: <ClusterOutlined />, order: 50, visible: (me) => may(me, "cluster:read") },
+  { to: "/clusters", label: "common:nav.clusters", icon: <ClusterOutlined />, order: 50, visible: (me) => may(me, "cluster:read") },
 ];

@@ -1,4 +1,4 @@
-/** Shown while machines are chosen: how many, all that match, what can be done with them, and which stand in the way. */
+/** Shown while machines are chosen, and fetched then: how many, all that match, what can be done with them, and which stand in the way. */
 import { useMutation } from "@tanstack/react-query";
 import { App, Button, Dropdown, Flex, Popover } from "antd";
 import { useTranslation } from "react-i18next";
@@ -67,7 +67,7 @@ function CopyMenu({ selection }: { selection: Selection }) {
   );
 }
 
-export function BulkBar(props: {
+export default function BulkBar(props: {
   selection: Selection;
   filter: readonly string[];
   total: number | null;
@@ -81,7 +81,6 @@ export function BulkBar(props: {
     usePossible(selection, ACTIONS[1]!),
     usePossible(selection, ACTIONS[2]!),
   ];
-  if (chosen === 0) return null;
   return (
     <Flex gap={8} wrap align="center" className="bulk" role="region" aria-label={t("bulk.label")}>
       <strong aria-live="polite">{t("bulk.count", { count: chosen })}</strong>

@@ -1,7 +1,7 @@
 /** A file of what is shown: everything that matches, or what is chosen. */
 import { DownloadOutlined } from "@ant-design/icons";
-import { Button, Dropdown } from "antd";
 import { useTranslation } from "react-i18next";
+import { MenuButton } from "../../components/menu-button";
 import { exportUrl } from "./queries";
 import type { Selection } from "./selection";
 
@@ -35,10 +35,8 @@ export function ExportMenu(props: { filter: readonly string[]; sort: string | un
     item("chosen", chosen, "json"),
   ];
   return (
-    <Dropdown trigger={["click"]} menu={{ items }}>
-      <Button icon={<DownloadOutlined />} aria-haspopup="menu">
-        {t("export.open")}
-      </Button>
-    </Dropdown>
+    <MenuButton menu={{ items }} icon={<DownloadOutlined />}>
+      {t("export.open")}
+    </MenuButton>
   );
 }

@@ -1,10 +1,12 @@
 /** Filters as chips: a quick search, one chip per filter, and another by column, operator and value. */
 import { PlusOutlined } from "@ant-design/icons";
-import { Button, Flex, Input, Popover, Tag } from "antd";
-import { useState } from "react";
+import { Button, Flex, Popover, Tag } from "antd";
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { FilterForm } from "./filter-form";
+import { SearchBox } from "../../components/search-box";
 import { parsed, quick, withFilter, withoutFilter } from "./filters";
+
+const FilterForm = lazy(() => import("./filter-form"));
 
 type Props = { filter: readonly string[]; onFilter: (filter: string[]) => void };
 
@@ -32,35 +34,24 @@ function Chip({ text, onEdit, onDrop }: { text: string; onEdit: () => void; onDr
 export function FilterBar({ filter, onFilter }: Props) {
   const { t } = useTranslation("machines");
   const [editing, setEditing] = useState<string | "new" | null>(null);
-  const [text, setText] = useState("");
   const old = editing === null || editing === "new" ? null : parsed(editing);
   const form = (
-    <FilterForm
-      key={editing ?? ""}
-      begin={old}
-      others={old && editing ? withoutFilter(filter, editing) : filter}
-      onDone={(made) => {
-        const rest = editing && editing !== "new" ? withoutFilter(filter, editing) : filter;
-        onFilter(withFilter(rest, made));
-        setEditing(null);
-      }}
-    />
+    <Suspense fallback={<div className="filter-form" />}>
+      <FilterForm
+        key={editing ?? ""}
+        begin={old}
+        others={old && editing ? withoutFilter(filter, editing) : filter}
+        onDone={(made) => {
+          const rest = editing && editing !== "new" ? withoutFilter(filter, editing) : filter;
+          onFilter(withFilter(rest, made));
+          setEditing(null);
+        }}
+      />
+    </Suspense>
   );
   return (
     <Flex gap={8} wrap align="center" role="search" aria-label={t("filters")}>
-      <Input.Search
-        allowClear
-        style={{ width: 260 }}
-        value={text}
-        placeholder={t("quick")}
-        aria-label={t("quick")}
-        onChange={(event) => setText(event.target.value)}
-        onSearch={(value) => {
-          if (value.trim() === "") return;
-          onFilter(withFilter(filter, quick(value)));
-          setText("");
-        }}
-      />
+      <SearchBox label={t("quick")} onSearch={(value) => onFilter(withFilter(filter, quick(value)))} />
       {filter.map((one) => (
         <Chip key={one} text={one} onEdit={() => setEditing(one)} onDrop={() => onFilter(withoutFilter(filter, one))} />
       ))}

@@ -49,7 +49,7 @@ function Value(props: ValueProps) {
   );
 }
 
-export function FilterForm({ begin, others, onDone }: Props) {
+export default function FilterForm({ begin, others, onDone }: Props) {
   const { t } = useTranslation("machines");
   const [filter, setFilter] = useState<Filter>(begin ?? { column: "datacenter", operator: "in", value: "" });
   const operators = operatorsOf(filter.column);

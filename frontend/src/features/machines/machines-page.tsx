@@ -11,7 +11,6 @@ import { initialState } from "../../components/grid/layout";
 import type { GridState } from "../../components/grid/types";
 import { PageHeader } from "../../components/page-header";
 import type { MachineOut } from "../../api/client";
-import { BulkBar } from "./bulk-bar";
 import { columnsOf, groupsOf } from "./columns";
 import { ExportMenu } from "./export-menu";
 import { FilterBar } from "./filter-bar";
@@ -19,11 +18,12 @@ import { Freshness } from "./freshness";
 import { machinesQuery, summaryQuery } from "./queries";
 import { RowMenu } from "./row-menu";
 import { lookOf, type MachineSearch } from "./search";
-import { allOf, isSelected, NOTHING, type Selection, toggled } from "./selection";
+import { allOf, count, isSelected, NOTHING, type Selection, toggled } from "./selection";
 import { Totals } from "./totals";
 import { ViewsMenu } from "./views-menu";
 import "./machines.css";
 
+const BulkBar = lazy(() => import("./bulk-bar"));
 const PasteDialog = lazy(() => import("./paste-dialog"));
 const MachineDrawer = lazy(() => import("./machine-drawer"));
 const route = getRouteApi("/shell/machines");
@@ -98,7 +98,11 @@ export function MachinesPage() {
       />
       <Totals summary={summary.data} filter={filter} onFilter={setFilter} />
       <FilterBar filter={filter} onFilter={setFilter} />
-      <BulkBar selection={selection} filter={filter} total={summary.data?.total ?? null} onSelection={setSelection} />
+      {count(selection) > 0 && (
+        <Suspense fallback={null}>
+          <BulkBar selection={selection} filter={filter} total={summary.data?.total ?? null} onSelection={setSelection} />
+        </Suspense>
+      )}
       <Grid<MachineOut>
         label={t("title")}
         columns={columns}

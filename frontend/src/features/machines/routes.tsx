@@ -15,5 +15,5 @@ const machinesRoute = createRoute({
 export const routes = [machinesRoute] as const;
 
 export const nav: NavEntry[] = [
-  { to: "/machines", label: "machines:nav", icon: <DesktopOutlined />, order: 20, visible: (me) => may(me, "machine:read") },
+  { to: "/machines", label: "common:nav.machines", icon: <DesktopOutlined />, order: 20, visible: (me) => may(me, "machine:read") },
 ];

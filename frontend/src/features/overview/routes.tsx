@@ -13,5 +13,5 @@ const overviewRoute = createRoute({
 export const routes = [overviewRoute] as const;
 
 export const nav: NavEntry[] = [
-  { to: "/overview", label: "overview:nav", icon: <DashboardOutlined />, order: 10, visible: (me) => may(me, "machine:read") },
+  { to: "/overview", label: "common:nav.overview", icon: <DashboardOutlined />, order: 10, visible: (me) => may(me, "machine:read") },
 ];

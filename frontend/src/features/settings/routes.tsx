@@ -63,7 +63,7 @@ export const routes = [
 export const nav: NavEntry[] = [
   {
     to: "/settings",
-    label: "settings:nav",
+    label: "common:nav.settings",
     icon: <SettingOutlined />,
     order: 90,
     visible: (me) => sectionsOf(me).length > 0,

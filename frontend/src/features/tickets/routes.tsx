@@ -22,5 +22,5 @@ const ticketRoute = createRoute({
 export const routes = [listRoute, ticketRoute] as const;
 
 export const nav: NavEntry[] = [
-  { to: "/tickets", label: "tickets:nav", icon: <FileDoneOutlined />, order: 40, visible: (me) => may(me, "ticket:read") },
+  { to: "/tickets", label: "common:nav.tickets", icon: <FileDoneOutlined />, order: 40, visible: (me) => may(me, "ticket:read") },
 ];
