@@ -27,7 +27,8 @@ _topics: dict[str, tuple[str, ...]] = {}
 
 
 def watch(tables: Mapping[str, tuple[str, ...]]) -> None:
-    """Say which topics a table belongs to. Called once by each process, see `flows.wiring`."""
+    """Say which topics a table belongs to; `table:delete` means only that rows of it go. Called once by each process,
+    see `flows.wiring`."""
     _topics.clear()
     _topics.update(tables)
 
@@ -64,13 +65,17 @@ def hint(session: Session, topic: str, *, scope: UUID | None = None, ids: Iterab
 @event.listens_for(Session, "after_flush")
 def _note_objects(session: Session, _context: Any) -> None:
     for row in chain(session.new, session.dirty, session.deleted):
-        for topic in _topics.get(row.__table__.name, ()):
+        for topic in _of(row.__table__.name, deleted=row in session.deleted):
             hint(session, topic, ids=[row.id] if hasattr(row, "id") else [])
+
+
+def _of(table: str, *, deleted: bool) -> tuple[str, ...]:
+    return _topics.get(table, ()) + (_topics.get(f"{table}:delete", ()) if deleted else ())
 
 
 @event.listens_for(Session, "do_orm_execute")
 def _note_statements(state: ORMExecuteState) -> None:
     if not (state.is_update or state.is_insert or state.is_delete) or state.bind_mapper is None:
         return
-    for topic in _topics.get(getattr(state.bind_mapper.local_table, "name", ""), ()):
+    for topic in _of(getattr(state.bind_mapper.local_table, "name", ""), deleted=state.is_delete):
         hint(state.session, topic)

@@ -29,8 +29,13 @@ TOPICS: dict[str, tuple[str, ...]] = {
     "engine_switch": ("engine",),
     "ticket_watch": ("inbox",),
     "delegation": ("inbox",),
+    "user_account": ("people",),
+    "role_binding": ("people",),
+    "user_session:delete": ("people",),
+    "api_token:delete": ("people",),
 }
-"""Which pages a change of a table concerns; tickets are told of by their journal, which knows their cluster."""
+"""Which pages a change of a table concerns; tickets are told of by their journal, which knows their cluster. `people`
+is for no page: processes look anew at those who hold a stream open."""
 
 
 def wire() -> None:

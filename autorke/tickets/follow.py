@@ -1,7 +1,7 @@
 """What a ticket's stream sends behind a cursor: events, node results, log text or the growth of logs.
 
-Log text is read chunk by chunk in the order of storing. Of many viewers at the live end each gets the same bytes, so a
-block is read and encoded once for all of them.
+Of many viewers at the live end each gets the same bytes: what is behind a cursor is read and encoded once for all of
+them. Log text is read chunk by chunk in the order of storing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -19,7 +20,7 @@ from fastapi.sse import format_sse_event
 from sqlalchemy import Row, func, not_, select
 from sqlalchemy.orm import Session
 
-from autorke.core.db import db_now
+from autorke.core.db import db_now, transaction
 from autorke.tickets import matrix, schemas, service
 from autorke.tickets.matrix_schemas import CellOut
 from autorke.web import sse
@@ -28,9 +29,9 @@ from autorke.workflow.models import Attempt, LogChunk, LogStream, StepRow, Ticke
 
 OVERLAP = timedelta(seconds=10)
 """How far a stream of node results reaches back at its beginning: the page read its matrix a moment before."""
-BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 512 * 1024
 BLOCK_CHUNKS = 4000
-BLOCKS_KEPT = 32
+READINGS_KEPT = 32
 MOST_GROWN = 500
 """Streams that one event counts; when more have grown, the page reads the list again."""
 
@@ -116,41 +117,63 @@ def grown(session: Session, ticket: Ticket, cursor: Cursor) -> list[sse.Event]:
     return [(str(cursor), "grown", {"streams": [dict(row._mapping) for row in rows], "all": False})]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a viewer asks for besides the history."""
+
+    logs: bool
+    counts: bool
+    nodes: bool
+
+
+def read(ticket_id: UUID, wanted: Wanted, text: str | None, age: Any) -> list[sse.Event]:
+    """Everything next behind a cursor, as one block. `age` of the ticket's channel says whether an earlier reading
+    still holds."""
+    return _shared.get((ticket_id, wanted, text, age), lambda: _read(ticket_id, wanted, Cursor.parse(text)))
+
+
+def _read(ticket_id: UUID, wanted: Wanted, cursor: Cursor) -> list[sse.Event]:
+    with transaction() as session:
+        ticket = session.get_one(Ticket, ticket_id)
+        found = events(session, ticket, cursor)
+        found += nodes(session, ticket, cursor) if wanted.nodes else []
+        if wanted.logs:
+            found += logs(session, ticket, cursor)
+        elif wanted.counts:
+            found += grown(session, ticket, cursor)
+    return [(found[-1][0], "block", sse.Block(b"".join(map(sse.encode, found))))] if found else []
+
+
+class _Readings:
+    """The last few readings. A few locks, so that of those who want the same only one reads and the others wait."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Any, list[sse.Event]] = OrderedDict()
+        self._making = [threading.Lock() for _ in range(8)]
+
+    def get(self, key: Any, make: Callable[[], list[sse.Event]]) -> list[sse.Event]:
+        with self._making[hash(key) % len(self._making)]:
+            found = self._kept.get(key)
+            if found is None:
+                found = self._kept[key] = make()
+                while len(self._kept) > READINGS_KEPT:
+                    self._kept.popitem(last=False)
+            return found
+
+
+_shared = _Readings()
+
+
 def logs(session: Session, ticket: Ticket, cursor: Cursor) -> list[sse.Event]:
     """The next text of all logs, as one block of events `log`."""
-    key = (ticket.id, str(cursor))
-    made = _shared.get(key, lambda: _block(session, ticket.id, cursor))
+    made = _block(session, ticket.id, cursor)
     if made is None:
         return []
     cursor.place, data = made
     return [(str(cursor), "log", data)]
 
 
-Made = tuple[Place, sse.Block]
-
-
-class _Blocks:
-    """Blocks that were sent a moment ago. What is stored behind a place never changes, it only grows at its end; so a
-    block that holds something is right for everybody who comes to the same place."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Any, Made] = OrderedDict()
-        self._making = [threading.Lock() for _ in range(8)]
-
-    def get(self, key: Any, make: Callable[[], Made | None]) -> Made | None:
-        with self._making[hash(key) % len(self._making)]:  # others that want the same wait for it
-            found = self._kept.get(key) or make()
-            if found is not None:
-                self._kept[key] = found
-                while len(self._kept) > BLOCKS_KEPT:
-                    self._kept.popitem(last=False)
-            return found
-
-
-_shared = _Blocks()
-
-
-def _block(session: Session, ticket_id: UUID, cursor: Cursor) -> Made | None:
+def _block(session: Session, ticket_id: UUID, cursor: Cursor) -> tuple[Place, sse.Block] | None:
     last = _end(session, ticket_id, cursor.place)
     if last is None:
         return None

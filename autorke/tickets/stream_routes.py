@@ -11,7 +11,6 @@ from starlette.concurrency import run_in_threadpool
 
 from autorke.core.db import transaction
 from autorke.tickets import follow, service
-from autorke.tickets.follow import Cursor
 from autorke.users.access import Actor
 from autorke.users.deps import allowed
 from autorke.users.live import Present
@@ -40,22 +39,17 @@ async def stream_ticket(
     `to` of a log. `grown`: `{streams: [{stream_id, step, attempt_n, node_id, bytes, lines, first_error_line}], all}`;
     `all` means: read the list of logs again. `nodes`: `{results: […]}`. `hint`: `{topic, ids, all}`, without an id.
     """
-    present = Present(actor)
+    present = Present(actor, request.app.state.wakeups)
     await run_in_threadpool(_authorise, actor, ticket_id)
+    channel, wanted = f"ticket:{ticket_id}", follow.Wanted(logs, counts, nodes)
 
-    def read_since(text: str | None) -> Sequence[sse.Event]:
-        with transaction() as session:
-            ticket = service.get(session, present.look(session), ticket_id)  # signed in and allowed, still
-            cursor = Cursor.parse(text)
-            found = follow.events(session, ticket, cursor)
-            found += follow.nodes(session, ticket, cursor) if nodes else []
-            if logs:
-                found += follow.logs(session, ticket, cursor)
-            elif counts:
-                found += follow.grown(session, ticket, cursor)
-            return found
+    def read_since(cursor: str | None) -> Sequence[sse.Event]:
+        if present.due:
+            with transaction() as session:
+                service.get(session, present.look(session), ticket_id)  # signed in and allowed, still
+        return follow.read(ticket_id, wanted, cursor, request.app.state.wakeups.age(channel))
 
-    return sse.stream(request, f"ticket:{ticket_id}", read_since, after, sees=present.sees if hints else None)
+    return sse.stream(request, channel, read_since, after, sees=present.sees if hints else None)
 
 
 def _authorise(actor: Actor, ticket_id: UUID) -> None:

@@ -1,7 +1,8 @@
-"""The person behind an answer that stays open: looked at anew now and then, because sessions end and roles change."""
+"""The person behind an answer that stays open: looked at anew whenever somebody's roles, session or token changed."""
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -9,23 +10,36 @@ from sqlalchemy.orm import Session
 from autorke.core.db import transaction
 from autorke.users import sessions
 from autorke.users.access import Actor
+from autorke.web.sse import HEARTBEAT, Wakeups
 
 
 class Present:
     """Whoever opened a stream, with the roles he holds now."""
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(self, actor: Actor, wakeups: Wakeups) -> None:
         self.actor = actor
+        self._wakeups = wakeups
+        self._seen = -1
+        self._until = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Is he to be looked at? At once when anybody changed, else every 15 s; always, while there is no broker."""
+        wakeups = self._wakeups
+        return not wakeups.connected or wakeups.memory.people != self._seen or time.monotonic() > self._until
 
     def look(self, session: Session) -> Actor:
         """Raises Unauthenticated once he is signed out, disabled, or his token has ended."""
+        seen = self._wakeups.memory.people  # before the read: what changes during it causes one more
         self.actor = sessions.again(session, self.actor)
+        self._seen, self._until = seen, time.monotonic() + HEARTBEAT
         return self.actor
 
     def check(self) -> None:
-        """The same in a transaction of its own."""
-        with transaction() as session:
-            self.look(session)
+        """The same in a transaction of its own, when it is due."""
+        if self.due:
+            with transaction() as session:
+                self.look(session)
 
     def sees(self, cluster_id: UUID | None) -> bool:
         """May he be told that a ticket of this cluster changed? What belongs to no cluster is for everybody."""

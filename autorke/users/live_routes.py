@@ -24,5 +24,5 @@ async def stream_hints(
     `all` says that any object of the topic may have changed. A hint carries no content: read what you show again. The
     stream ends with the session.
     """
-    present = Present(actor)
+    present = Present(actor, request.app.state.wakeups)
     return sse.hints(request, present.check, after, sees=present.sees)

@@ -15,6 +15,8 @@ from typing import Any
 from uuid import UUID
 
 TOPICS = ("inbox", "tickets", "machines", "clusters", "cmdb", "engine")
+PEOPLE = "people"
+"""A topic for the process itself: whoever holds a stream open is to be looked at anew."""
 KEEP = 2000
 """Hints that a process remembers."""
 SKEW = 5.0
@@ -36,6 +38,8 @@ class Memory:
         self.since = time.time()
         """From here on nothing is missing; moved when the connection to the broker was lost."""
         self.newest = 0.0
+        self.people = 0
+        """Rises when somebody's roles, session or token changed."""
 
     def take(self, payload: bytes) -> None:
         """One message of `core.hints`; what cannot be read is taken as a hint at everything."""
@@ -48,6 +52,9 @@ class Memory:
             self.lost()
             return
         for topic, scope, ids in told:
+            if topic == PEOPLE:
+                self.people += 1
+                continue
             if len(self._kept) == KEEP:
                 self.since = self._kept[0][0]
             self.newest = self._moment()
@@ -56,6 +63,7 @@ class Memory:
     def lost(self) -> None:
         """Hints may have been missed up to now: whoever listens is told that anything may have changed."""
         self._kept.clear()
+        self.people += 1
         self.since = self.newest = self._moment()
 
     def _moment(self) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import signal
@@ -85,6 +86,8 @@ class Wakeups:
         self.count = 0
         self.memory = Memory()
         self._ears: dict[str, set[Ear]] = defaultdict(set)
+        self._ages: dict[str, int] = {}
+        self._age = itertools.count(1)
         self._task: asyncio.Task[None] | None = None
         self.readers = anyio.CapacityLimiter(READ_THREADS)
 
@@ -129,6 +132,7 @@ class Wakeups:
         self.count += 1
         for name in channels:
             self._ears[name].add(ear)
+            self._ages.setdefault(name, next(self._age))
         try:
             yield ear
         finally:
@@ -136,10 +140,17 @@ class Wakeups:
             for name in channels:
                 self._ears[name].discard(ear)
                 if not self._ears[name]:
-                    del self._ears[name]
+                    del self._ears[name], self._ages[name]
+
+    def age(self, channel: str) -> tuple[int, int]:
+        """Equal at two moments: nobody has said in between that the channel's rows changed, so what was read at the
+        first one may be used at the second. Wake-ups follow a commit; in case one is lost, it changes with time too."""
+        moment = int(time.monotonic() / (HEARTBEAT if self.connected else POLL_WITHOUT_BROKER))
+        return self._ages.get(channel, next(self._age)), moment
 
     def _wake_all(self) -> None:
-        for ears in list(self._ears.values()):
+        for channel, ears in list(self._ears.items()):
+            self._ages[channel] = next(self._age)
             for ear in ears:
                 ear.wake(own=True)
 
@@ -175,13 +186,16 @@ class Wakeups:
             if message["type"] != "pmessage":  # the answer to subscribe or ping
                 continue
             channel = message["channel"].decode(errors="replace").removeprefix(PREFIX)
+            if channel in self._ages:
+                self._ages[channel] = next(self._age)
             if channel == CHANNEL:
                 self.memory.take(message["data"])
             for ear in self._ears.get(channel, ()):
                 ear.wake(own=channel != CHANNEL)
 
 
-def _encode(event: Event) -> bytes:
+def encode(event: Event) -> bytes:
+    """An event as it goes over the wire."""
     key, name, data = event
     if isinstance(data, Block):
         return data
@@ -203,7 +217,7 @@ async def _events(
             read = time.monotonic()
             ear.own = ear.own or bool(rows)  # there may be more than one read gives
             cursor = rows[-1][0] if rows else cursor
-            parts += map(_encode, rows)
+            parts += map(encode, rows)
         for hint in hearing.told() if hearing else ():
             key = hearing.cursor if hearing and resumes else None
             parts.append(format_sse_event(data_str=json.dumps(hint), event="hint", id=key))

@@ -15,6 +15,7 @@ from autorke.core.db import transaction
 from autorke.core.ids import new_id
 from autorke.flows import wiring
 from autorke.machines.models import Machine
+from autorke.users.models import UserSession
 from autorke.workflow.models import EngineSwitch
 from tests.machines.make import machine
 
@@ -54,6 +55,16 @@ def test_objects_and_statements_are_noticed(sent: list[Any]) -> None:
         session.execute(insert(EngineSwitch).values(name="engine", halted=True, reason="x"))
     assert sent.pop() == [_is("engine")]
     assert sent == []
+
+
+def test_of_some_tables_only_it_matters_that_rows_go(sent: list[Any]) -> None:
+    """A session that is used is written to each minute; what a page must hear of is that it ends."""
+    with transaction() as session:
+        session.execute(update(UserSession).values(user_agent="x"))
+    assert sent == []
+    with transaction() as session:
+        session.execute(delete(UserSession))
+    assert sent == [[_is("people")]]
 
 
 def test_reading_is_no_change(sent: list[Any]) -> None:

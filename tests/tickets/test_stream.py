@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import threading
@@ -15,6 +16,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import delete, update
 
 from autorke.cli.events import StreamEvent, lines, parse
+from autorke.core import events
 from autorke.core.db import transaction
 from autorke.core.ids import new_id
 from autorke.core.redact import Secrets
@@ -22,7 +24,6 @@ from autorke.tickets import follow
 from autorke.tickets.follow import Cursor
 from autorke.users.models import ApiToken, RoleBinding, UserSession
 from autorke.web import hearing, sse
-from autorke.workflow.logmerge import Place
 from autorke.workflow.logstore import CHUNK, LogWriter
 from autorke.workflow.models import Event
 from tests.api import V1, Api
@@ -90,30 +91,54 @@ def test_a_client_that_is_cut_anywhere_ends_with_the_same_bytes_and_events(
 
 def test_many_viewers_cost_one_reading(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
-    original = follow._block
+    original = follow._read
 
     def noting(*arguments: Any) -> Any:
-        block = original(*arguments)
-        made.append(block)
-        return block
+        made.append(arguments)
+        return original(*arguments)
 
-    monkeypatch.setattr(follow, "_block", noting)
-    monkeypatch.setattr(follow, "_shared", follow._Blocks())
-    first = [it for it in read(desk) if it.kind == "log"]
-    once = len([block for block in made if block is not None])
-    assert once >= 1
-    for _ in range(5):
-        assert [it for it in read(desk) if it.kind == "log"] == first
-    assert len([block for block in made if block is not None]) == once
+    monkeypatch.setattr(follow, "_read", noting)
+    wanted = follow.Wanted(logs=True, counts=False, nodes=True)
+    first = follow.read(UUID(desk.id), wanted, None, "age 1")
+    assert first
+    assert all(follow.read(UUID(desk.id), wanted, None, "age 1") is first for _ in range(200))
+    assert len(made) == 1
+    end = first[-1][0]
+    nothing = [follow.read(UUID(desk.id), wanted, end, "age 1") for _ in range(200)]
+    assert len(made) == 2, "that there is nothing more is read once, too"
+    say(desk, "g1", "more")
+    assert follow.read(UUID(desk.id), wanted, end, "age 1") is nothing[0], "until a wake-up says so"
+    assert b"more" in follow.read(UUID(desk.id), wanted, end, "age 2")[0][2]
 
 
-def test_shared_blocks_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = follow._Blocks()
+def test_few_readings_are_kept() -> None:
+    readings = follow._Readings()
     for number in range(100):
-        blocks.get(number, lambda: (Place(1, UUID(int=1), 1), sse.Block(b"x")))
-    assert len(blocks._kept) == follow.BLOCKS_KEPT
-    assert blocks.get("nothing yet", lambda: None) is None
-    assert "nothing yet" not in blocks._kept
+        readings.get(number, lambda: [])
+    assert len(readings._kept) == follow.READINGS_KEPT
+
+
+def test_a_wake_up_makes_older_readings_too_old(configured_redis: str) -> None:
+    """Also the one that was lost: after a while everybody reads again."""
+
+    async def scenario() -> None:
+        wakeups = sse.Wakeups()
+        wakeups.start()
+        try:
+            async with asyncio.timeout(10):
+                while not wakeups.connected:
+                    await asyncio.sleep(0.01)
+                with wakeups.listen("ticket:1") as ear:
+                    age = wakeups.age("ticket:1")
+                    assert wakeups.age("ticket:1")[0] == age[0]
+                    ear.flag.clear()
+                    await asyncio.to_thread(events.publish, "ticket:1", "x")
+                    await ear.flag.wait()
+                    assert wakeups.age("ticket:1")[0] != age[0]
+        finally:
+            await wakeups.stop()
+
+    asyncio.run(scenario())
 
 
 def test_a_page_that_shows_no_text_is_told_how_long_the_logs_are(desk: Desk) -> None:
@@ -138,7 +163,10 @@ def test_when_too_many_have_grown_the_list_is_read_again(desk: Desk, monkeypatch
     assert grown[-1] == {"streams": [], "all": True}
 
 
-def test_hints_come_along_without_an_id_so_that_one_stream_is_enough(desk: Desk) -> None:
+def test_hints_come_along_without_an_id_so_that_one_stream_is_enough(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "SKEW", 600.0)
     memory = desk.scene.api.app.state.wakeups.memory
     memory.take(json.dumps([{"topic": "inbox", "scope": None, "ids": []}]).encode())
     found = read(desk, logs=False, hints=True)
@@ -225,7 +253,8 @@ def hints_of(client: TestClient, **query: Any) -> list[StreamEvent]:
     return list(parse(lines([answer.content])))
 
 
-def test_the_stream_of_hints_tells_each_person_of_his_clusters(api: Api) -> None:
+def test_the_stream_of_hints_tells_each_person_of_his_clusters(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearing, "SKEW", 600.0)
     north, south = api.cluster("north"), api.cluster("south")
     memory = api.app.state.wakeups.memory
     told = [{"topic": "tickets", "scope": str(scope), "ids": [name]} for scope, name in ((north, "n"), (south, "s"))]
