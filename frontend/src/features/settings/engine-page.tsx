@@ -28,6 +28,7 @@ export function EnginePage() {
     <SettingsFrame name="engine">
       {failed && <ProblemAlert problem={asProblem(failed)} />}
       <Alert
+        role="status"
         type={halted ? "error" : "success"}
         showIcon
         title={halted ? t("engine.isHalted") : t("engine.runs")}

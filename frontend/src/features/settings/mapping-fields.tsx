@@ -40,7 +40,7 @@ export function MappingFields() {
   const free = OPTIONAL.filter((field) => !used.has(field));
   return (
     <section aria-labelledby="mapping-title" style={{ marginBottom: 16 }}>
-      <h3 id="mapping-title">{t("cmdb.mapping")}</h3>
+      <h2 id="mapping-title" className="card-title">{t("cmdb.mapping")}</h2>
       <p className="muted">{t("cmdb.mappingHelp")}</p>
       <Form.List name="rules">
         {(rows, { add, remove }) => (

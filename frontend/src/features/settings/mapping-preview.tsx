@@ -7,17 +7,18 @@ export function MappingPreview({ preview }: { preview: MappingPreviewOut }) {
   const { t } = useTranslation("settings");
   const names = [...new Set(preview.machines.flatMap((machine) => Object.keys(machine.values)))];
   const machines = (
+    <div className="preview-rows" role="region" tabIndex={0} aria-label={t("cmdb.asMachines", { count: preview.machines.length })}>
     <Table
       rowKey="line"
       size="small"
       pagination={false}
-      scroll={{ x: "max-content" }}
       dataSource={preview.machines}
       columns={[
         { title: t("cmdb.line"), dataIndex: "line" },
         ...names.map((name) => ({ title: t(`cmdb.field.${name}`), dataIndex: ["values", name] })),
       ]}
     />
+    </div>
   );
   const refused = (
     <Table
