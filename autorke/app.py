@@ -29,6 +29,7 @@ from autorke.users import routes as users_routes
 from autorke.views import routes as views_routes
 from autorke.web import health, openapi, problems, sse, ui
 from autorke.web.body import BodyGuard
+from autorke.web.compression import CompressJson
 from autorke.web.middleware import RequestContext
 from autorke.web.parameters import PREFIX, refuse_unknown
 
@@ -86,6 +87,7 @@ def create_app() -> FastAPI:
         dependencies=[Depends(refuse_unknown)],
     )
     app.state.wakeups = sse.Wakeups()
+    app.add_middleware(CompressJson)
     app.add_middleware(BodyGuard, limit=settings.body_limit)
     app.add_middleware(RequestContext, https=settings.cookie_secure)
     problems.install(app)
