@@ -22,7 +22,7 @@ tool() {
 
 # One line that changes when a file's name or content does.
 sources() {
-    find src public index.html package-lock.json vite.config.ts vite-compress.ts tsconfig.json -type f \
+    find src public index.html package-lock.json vite.config.ts vite-compress.ts vite-slim.ts tsconfig.json -type f \
         ! -name '*.test.ts' ! -name '*.test.tsx' -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1
 }
 
@@ -72,7 +72,7 @@ client_in_sync() {
 check() {
     install
     failed=0
-    tool oxlint/bin/oxlint --deny-warnings src vite.config.ts vite-compress.ts openapi-ts.config.ts || failed=1
+    tool oxlint/bin/oxlint --deny-warnings src vite.config.ts vite-compress.ts vite-slim.ts openapi-ts.config.ts || failed=1
     tool typescript/bin/tsc --noEmit || failed=1
     client_in_sync || failed=1
     # Names, texts and directions are tests, but so quick that they belong here too.

@@ -1,11 +1,12 @@
 /** antd in the language and the theme of the person. */
-import { App as AntdApp, ConfigProvider, theme as antdTheme } from "antd";
+import { ConfigProvider, theme as antdTheme } from "antd";
 import type { Locale } from "antd/es/locale";
 import enUS from "antd/locale/en_US";
 import zhCN from "antd/locale/zh_CN";
 import { type ReactNode, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { antdConfig, type Theme, useTheme } from "../lib/theme";
+import { Notices } from "./notices";
 
 // Both are fetched at once (2 KB each): a locale that came later would make antd mount the whole page anew.
 const LOCALES: Record<string, Locale> = { "zh-CN": zhCN, en: enUS };
@@ -45,7 +46,7 @@ export function Look({ children }: { children: ReactNode }) {
   return (
     <ConfigProvider theme={antdConfig(theme)} locale={LOCALES[i18n.language] ?? zhCN} button={{ autoInsertSpace: false }}>
       <ThemeVariables theme={theme} />
-      <AntdApp component={false} message={{ maxCount: 3 }}>{children}</AntdApp>
+      <Notices>{children}</Notices>
     </ConfigProvider>
   );
 }

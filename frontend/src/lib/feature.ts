@@ -7,7 +7,7 @@ import { loadTexts } from "./i18n";
 export type NavEntry = {
   /** Path of the page, also the entry's identity. */
   to: string;
-  /** Text key with its namespace, such as `machines:nav`. */
+  /** Text key with its namespace, `common:nav.machines`: the frame needs no whole catalogue for it. */
   label: string;
   icon: ReactNode;
   /** Lower comes first. */

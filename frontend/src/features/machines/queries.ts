@@ -27,7 +27,8 @@ export const machinesQuery = (filter: readonly string[], sort: string | undefine
     queryKey: ["machines", "list", filter, sort],
     queryFn: ({ pageParam, signal }) =>
       listMachines({
-        query: { limit: 200, filter: [...filter], sort: sort ?? "hostname", ...(pageParam ? { cursor: pageParam } : {}) },
+        // the first page is on the way of the first look, later ones are fetched ahead of the reader
+        query: { limit: pageParam ? 200 : 100, filter: [...filter], sort: sort ?? "hostname", ...(pageParam ? { cursor: pageParam } : {}) },
         signal,
       }),
     initialPageParam: "",
