@@ -172,6 +172,9 @@ def finish_run(session: Session, held: Claim, result: dict[str, Any] | None, *, 
     body = {"step": step.key, "state": state.value, "counts": counts}
     record(session, ticket, "attempt.ended", By("runner", str(held.attempt_id)), body)
     engine.settle_step(session, ticket, step)
+    if state is AttemptState.UNKNOWN:  # evidence for the person who decides, as after a lost runner
+        unknown = results.unknown_nodes(session, held.attempt_id)
+        attempts.create(session, ticket, step, Purpose.PROBE, unknown, parent_id=held.attempt_id)
     engine.advance(session, ticket)
 
 

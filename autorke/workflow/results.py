@@ -171,6 +171,13 @@ def lose(session: Session, attempt: Attempt) -> list[str]:
     return unknown
 
 
+def unknown_nodes(session: Session, attempt_id: UUID) -> list[str]:
+    """Nodes of which an attempt cannot say how they ended, in order of their ids."""
+    query = select(NodeResult.node_id).where(NodeResult.attempt_id == attempt_id)
+    unknown = query.where(NodeResult.state == NodeState.UNKNOWN).order_by(NodeResult.node_id)
+    return list(session.execute(unknown).scalars())
+
+
 def _untouched(attempt: Attempt, node_id: str) -> NodeResult:
     """A node without a row has not begun: its row is committed before its first effect."""
     return NodeResult(

@@ -66,6 +66,22 @@ def test_a_bug_after_contact_stays_unknown_and_nothing_runs_again(desk: Desk, wo
     assert [entry for entry in world.journal if entry[0] == "change"] == [("change", "a")]
 
 
+def test_what_a_runner_itself_cannot_tell_is_looked_at_for_the_person_who_decides(desk: Desk, world: World) -> None:
+    """As after a lost runner: a read-only probe of exactly the unknown nodes, beside the attempt."""
+    world.behave["change:b"] = bug
+    ticket = desk.submit(nodes=["a", "b"])
+    desk.finish(ticket)
+    desk.work()
+    run, probe = desk.attempts(ticket, "change"), desk.attempts(ticket, "change", "PROBE")
+    assert [one.state for one in run] == ["UNKNOWN"]
+    assert [(one.state, one.node_ids, one.parent_id) for one in probe] == [("SUCCEEDED", ["b"], run[0].id)]
+    assert set(probe[0].outcome["probe"]) == {"b"}
+    assert desk.steps(ticket)["change"] == "UNKNOWN"
+    desk.reconcile()
+    desk.work()
+    assert len(desk.attempts(ticket, "change", "PROBE")) == 1
+
+
 @pytest.mark.parametrize(("contacted", "state"), [(False, "FAILED"), (True, "UNKNOWN")])
 def test_one_call_for_a_whole_batch_is_judged_the_same_way(
     desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch, contacted: bool, state: str
