@@ -112,6 +112,7 @@ ACCESS: dict[str, str] = {
     "POST /api/v1/flows/{name}/checks": "requester admin",
     "GET /api/v1/inbox": ALL,
     "GET /api/v1/inbox/counts": ALL,
+    "POST /api/v1/decisions": ALL,  # each gate asks for its own permission
     "GET /api/v1/tickets": ALL,
     "POST /api/v1/tickets": "requester admin",
     "GET /api/v1/tickets/{ticket_id}": ALL,

@@ -1,16 +1,17 @@
-"""My work over the API: the inbox and its numbers."""
+"""My work over the API: the inbox, its numbers, and decisions on many tickets at once."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from autorke.core.schemas import Page
-from autorke.tickets import inbox
-from autorke.tickets.inbox_schemas import InboxCountsOut, InboxRowOut
+from autorke.tickets import decisions, inbox
+from autorke.tickets.inbox_schemas import DecidedOut, DecisionsIn, InboxCountsOut, InboxRowOut
 from autorke.users.access import Actor
 from autorke.users.deps import allowed
+from autorke.web import problems
 from autorke.web.deps import PageDep, SessionDep
 from autorke.web.paging import Slice
 
@@ -34,3 +35,29 @@ def list_inbox(actor: Reader, session: SessionDep, query: PageDep, tab: inbox.Ta
 def count_inbox(actor: Reader, session: SessionDep) -> dict[str, int]:
     """How many tickets stand in each tab."""
     return inbox.counts(session, actor)
+
+
+@router.post("/decisions", response_model=list[DecidedOut])
+def decide_all(body: DecisionsIn, actor: Reader, session: SessionDep, request: Request) -> list[dict[str, Any]]:
+    """Approve or reject the gates of many tickets.
+
+    Each ticket is decided by itself: what one refuses (a stale hash, not the caller's to sign, ended) is its own result
+    and changes nothing for the others. To repeat it is harmless.
+    """
+    items = [
+        decisions.Item(it.ticket_id, {gate.gate_id: gate.subject_hash for gate in it.gates}, it.acting_for)
+        for it in body.items
+    ]
+    session.commit()  # the request's transaction does not stay open meanwhile
+    found = decisions.decide_all(actor, items, approve=body.decision == "approve", comment=body.comment)
+    lang = problems.language(request.headers.get("accept-language", ""))
+    return [
+        {
+            "ticket_id": it.ticket_id,
+            "ok": it.refusal is None,
+            "state": it.state,
+            "note": it.note,
+            "problem": it.refusal and problems.body(it.refusal, instance=request.state.request_id, lang=lang),
+        }
+        for it in found
+    ]

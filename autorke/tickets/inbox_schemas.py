@@ -1,14 +1,15 @@
-"""What an inbox gives."""
+"""What an inbox gives, and decisions on many tickets at once."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from autorke.core.schemas import Out, Words
-from autorke.tickets.schemas import TicketOut
+from autorke.core.schemas import In, Out, Problem, Words
+from autorke.tickets.schemas import GateIn, TicketOut
 
 
 class InboxGateOut(Out):
@@ -40,3 +41,29 @@ class InboxCountsOut(Out):
     running: int
     watching: int
     done: int
+
+
+class DecisionItemIn(In):
+    """The gates of one ticket."""
+
+    ticket_id: UUID = Field(strict=False)
+    gates: list[GateIn] = Field(min_length=1, max_length=4)
+    acting_for: UUID | None = Field(None, strict=False)
+
+
+class DecisionsIn(In):
+    """One decision on the gates of many tickets."""
+
+    items: list[DecisionItemIn] = Field(min_length=1, max_length=100)
+    decision: Literal["approve", "reject"]
+    comment: str = Field("", max_length=4000)
+
+
+class DecidedOut(Out):
+    """How it went for one ticket."""
+
+    ticket_id: UUID
+    ok: bool
+    state: str | None = Field(description="Of the ticket, after it")
+    note: Words | None = Field(description="The caller had said this before: nothing was recorded twice")
+    problem: Problem | None

@@ -8,14 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter, Header
 
 from autorke.core.schemas import Page
-from autorke.tickets import actions, approvals, listing, schemas, service
+from autorke.tickets import actions, approvals, decisions, listing, schemas, service
 from autorke.tickets.detail import detail
 from autorke.users.access import Actor
 from autorke.users.deps import allowed
 from autorke.web.deps import PageDep, SessionDep
 from autorke.web.paging import Slice
 from autorke.workflow import commands, definition
-from autorke.workflow.gates import Decision
 from autorke.workflow.models import Event
 
 router = APIRouter(tags=["tickets"])
@@ -87,17 +86,10 @@ def list_approvals(ticket_id: UUID, actor: Reader, session: SessionDep) -> list[
 @router.post("/tickets/{ticket_id}/decisions", response_model=schemas.TicketDetail)
 def decide(ticket_id: UUID, body: schemas.DecisionIn, actor: Reader, session: SessionDep) -> dict[str, Any]:
     """Approve or reject gates. Each gate asks for its own permission on the ticket's cluster; never the requester."""
-    service.get(session, actor, ticket_id)
-    said = Decision(
-        approve=body.decision == "approve",
-        subject_hash="",
-        comment=body.comment,
-        authn={"method": actor.method, "ip": actor.ip, "session": str(actor.session_id)},
-        acting_for=body.acting_for,
-        within=actor.scopes,
-    )
     gates = {gate.gate_id: gate.subject_hash for gate in body.gates}
-    return detail(session, actor, commands.decide(session, ticket_id, gates, actor.user_id, said))
+    item = decisions.Item(ticket_id, gates, body.acting_for)
+    approve = body.decision == "approve"
+    return detail(session, actor, decisions.decide(session, actor, item, approve=approve, comment=body.comment))
 
 
 @router.delete("/tickets/{ticket_id}/gates/{gate_id}/approval", response_model=schemas.TicketDetail)
@@ -153,7 +145,7 @@ def close(ticket_id: UUID, body: schemas.ReasonIn, actor: Operator, session: Ses
 
 @router.post("/tickets/{ticket_id}/attempts/{attempt_id}/resolution", response_model=schemas.TicketDetail)
 def resolve(
-    ticket_id: UUID, attempt_id: UUID, body: schemas.ResolutionIn, actor: Resolver, session: SessionDep
+    ticket_id: UUID, attempt_id: UUID, body: schemas.VerdictsIn, actor: Resolver, session: SessionDep
 ) -> dict[str, Any]:
     """Say of every unknown node whether it is done; nothing is run again without this."""
     service.get(session, actor, ticket_id, RESOLVE)

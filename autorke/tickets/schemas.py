@@ -48,7 +48,7 @@ class ExcludeIn(In):
     reason: str = Field(max_length=4000)
 
 
-class ResolutionIn(In):
+class VerdictsIn(In):
     """A person's verdict on every unknown node: true = it is done as planned, false = it is not."""
 
     verdicts: dict[str, bool] = Field(min_length=1, max_length=5000)

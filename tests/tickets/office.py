@@ -17,7 +17,13 @@ from autorke.workflow import gates, outbox
 from autorke.workflow.models import Delegation, Ticket
 from tests.api import V1, Api
 from tests.workflow.conftest import Desk
-from tests.workflow.toy import WORLD
+from tests.workflow.toy import WORLD, make_flow
+
+NETWORK = make_flow("toy-network")  # its first step is the network admin's
+NETWORK.steps[0].permission = "network:approve"
+TWO = make_flow("toy-two-people")
+for _step in TWO.steps:
+    _step.quorum = 2
 
 
 @dataclass

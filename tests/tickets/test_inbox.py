@@ -13,15 +13,10 @@ from autorke.core.db import transaction
 from autorke.workflow.models import Delegation, Gate
 from tests.api import V1, counted
 from tests.tickets.office import Office, Somebody
-from tests.workflow.toy import WORLD, fail, make_flow
+from tests.workflow.toy import WORLD, fail
 
 BUDGETS: dict[str, int] = json.loads((Path(__file__).parents[1] / "query_counts.json").read_text())
 EMPTY = {"approve": 0, "mine": 0, "failed": 0, "running": 0, "watching": 0, "done": 0}
-NETWORK = make_flow("toy-network")
-NETWORK.steps[0].permission = "network:approve"
-TWO = make_flow("toy-two-people")
-for _step in TWO.steps:
-    _step.quorum = 2
 
 
 @pytest.fixture

@@ -1080,6 +1080,33 @@ export type Cursor = {
 };
 
 /**
+ * DecidedOut
+ *
+ * How it went for one ticket.
+ */
+export type DecidedOut = {
+    /**
+     * Ticket Id
+     */
+    ticket_id: string;
+    /**
+     * Ok
+     */
+    ok: boolean;
+    /**
+     * State
+     *
+     * Of the ticket, after it
+     */
+    state: string | null;
+    /**
+     * The caller had said this before: nothing was recorded twice
+     */
+    note: Words | null;
+    problem: Problem | null;
+};
+
+/**
  * DecisionIn
  *
  * Sign one gate, or confirm a step and release the next in one decision of two gates.
@@ -1101,6 +1128,46 @@ export type DecisionIn = {
      * Acting For
      */
     acting_for?: string | null;
+};
+
+/**
+ * DecisionItemIn
+ *
+ * The gates of one ticket.
+ */
+export type DecisionItemIn = {
+    /**
+     * Ticket Id
+     */
+    ticket_id: string;
+    /**
+     * Gates
+     */
+    gates: Array<GateIn>;
+    /**
+     * Acting For
+     */
+    acting_for?: string | null;
+};
+
+/**
+ * DecisionsIn
+ *
+ * One decision on the gates of many tickets.
+ */
+export type DecisionsIn = {
+    /**
+     * Items
+     */
+    items: Array<DecisionItemIn>;
+    /**
+     * Decision
+     */
+    decision: 'approve' | 'reject';
+    /**
+     * Comment
+     */
+    comment?: string;
 };
 
 /**
@@ -4178,6 +4245,50 @@ export type PreviewStepOut = {
 };
 
 /**
+ * Problem
+ *
+ * RFC 9457 problem details, with the field and remedy every refusal names.
+ */
+export type Problem = {
+    /**
+     * Type
+     */
+    type: string;
+    /**
+     * Title
+     */
+    title: string;
+    /**
+     * Status
+     */
+    status: number;
+    /**
+     * Detail
+     */
+    detail: string;
+    /**
+     * Code
+     */
+    code: string;
+    /**
+     * Instance
+     */
+    instance: string;
+    /**
+     * Field
+     */
+    field?: string | null;
+    cause: Words;
+    remedy: Words;
+    /**
+     * Errors
+     */
+    errors?: Array<{
+        [key: string]: unknown;
+    }>;
+};
+
+/**
  * ProgressOut
  *
  * Node × step results of the whole ticket; a step that runs once counts one, skipped steps count nothing.
@@ -4351,6 +4462,16 @@ export type ReportOut = {
      * Reported At
      */
     reported_at: string;
+};
+
+/**
+ * ResolutionIn
+ */
+export type ResolutionIn = {
+    /**
+     * Accept
+     */
+    accept: 'cmdb' | 'machine';
 };
 
 /**
@@ -5815,6 +5936,30 @@ export type UserPatch = {
 };
 
 /**
+ * VerdictsIn
+ *
+ * A person's verdict on every unknown node: true = it is done as planned, false = it is not.
+ */
+export type VerdictsIn = {
+    /**
+     * Verdicts
+     */
+    verdicts: {
+        [key: string]: boolean;
+    };
+    /**
+     * Reason
+     */
+    reason: string;
+    /**
+     * Override
+     *
+     * Take the responsibility without proof of death; needs two people
+     */
+    override?: boolean;
+};
+
+/**
  * VersionOut
  *
  * Active clusters of one Kubernetes version.
@@ -6004,84 +6149,6 @@ export type Words = {
      * En
      */
     en: string;
-};
-
-/**
- * ResolutionIn
- */
-export type AutorkeMachinesSchemasResolutionIn = {
-    /**
-     * Accept
-     */
-    accept: 'cmdb' | 'machine';
-};
-
-/**
- * ResolutionIn
- *
- * A person's verdict on every unknown node: true = it is done as planned, false = it is not.
- */
-export type AutorkeTicketsSchemasResolutionIn = {
-    /**
-     * Verdicts
-     */
-    verdicts: {
-        [key: string]: boolean;
-    };
-    /**
-     * Reason
-     */
-    reason: string;
-    /**
-     * Override
-     *
-     * Take the responsibility without proof of death; needs two people
-     */
-    override?: boolean;
-};
-
-/**
- * Problem
- *
- * RFC 9457 problem details, with the field and remedy every refusal names.
- */
-export type Problem = {
-    /**
-     * Type
-     */
-    type: string;
-    /**
-     * Title
-     */
-    title: string;
-    /**
-     * Status
-     */
-    status: number;
-    /**
-     * Detail
-     */
-    detail: string;
-    /**
-     * Code
-     */
-    code: string;
-    /**
-     * Instance
-     */
-    instance: string;
-    /**
-     * Field
-     */
-    field?: string | null;
-    cause: Words;
-    remedy: Words;
-    /**
-     * Errors
-     */
-    errors?: Array<{
-        [key: string]: unknown;
-    }>;
 };
 
 /**
@@ -7799,7 +7866,7 @@ export type ScanHostKeyResponses = {
 export type ScanHostKeyResponse = ScanHostKeyResponses[keyof ScanHostKeyResponses];
 
 export type ResolveConflictData = {
-    body: AutorkeMachinesSchemasResolutionIn;
+    body: ResolutionIn;
     path: {
         /**
          * Machine Id
@@ -9647,7 +9714,7 @@ export type CloseResponses = {
 export type CloseResponse = CloseResponses[keyof CloseResponses];
 
 export type ResolveData = {
-    body: AutorkeTicketsSchemasResolutionIn;
+    body: VerdictsIn;
     path: {
         /**
          * Ticket Id
@@ -9776,6 +9843,37 @@ export type CountInboxResponses = {
 };
 
 export type CountInboxResponse = CountInboxResponses[keyof CountInboxResponses];
+
+export type DecideAllData = {
+    body: DecisionsIn;
+    path?: never;
+    query?: never;
+    url: '/api/v1/decisions';
+};
+
+export type DecideAllErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type DecideAllError = DecideAllErrors[keyof DecideAllErrors];
+
+export type DecideAllResponses = {
+    /**
+     * Response Decide All
+     *
+     * Successful Response
+     */
+    200: Array<DecidedOut>;
+};
+
+export type DecideAllResponse = DecideAllResponses[keyof DecideAllResponses];
 
 export type PreviewTicketData = {
     body: AskIn;
