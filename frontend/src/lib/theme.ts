@@ -99,7 +99,10 @@ const DARK: ThemeConfig = {
     colorBorderSecondary: "#30363d",
   },
   // a primary dark enough for white text on it is too dark as a text
-  components: { Tabs: { itemSelectedColor: "#78aefc", itemHoverColor: "#a5c8fd", inkBarColor: "#78aefc" } },
+  components: {
+    Button: { dangerColor: "#2a0a0c" }, // on the light red that reads well as a text
+    Tabs: { itemSelectedColor: "#78aefc", itemHoverColor: "#a5c8fd", inkBarColor: "#78aefc" },
+  },
 };
 
 export function antdConfig(theme: Theme): ThemeConfig {
