@@ -3,7 +3,7 @@ import type { MatrixNodeOut } from "../api/client";
 import type { Attempt, Gate, Step, Ticket, TicketNode } from "../features/tickets/types";
 
 const AT = "2026-11-25T21:00:00Z";
-const ALLOWED = { allowed: true, reason: null, effect: { zh: "效果", en: "effect" } };
+const ALLOWED = { allowed: true, reason: null, effect: { zh: "效果", en: "effect" }, step: null, nodes: [], attempt_id: null };
 
 export const TICKET_ID = "01900000-0000-7000-8000-00000000aaaa";
 export const APPROVER = "01900000-0000-7000-8000-00000000bbbb";
@@ -118,7 +118,7 @@ export function makeTicket(steps: Step[], changes: Partial<Ticket> = {}): Ticket
     steps,
     waiting_for: [],
     next_seq: 10,
-    actions: Object.fromEntries(keys.map((name) => [name, ALLOWED])) as Ticket["actions"],
+    actions: Object.fromEntries(keys.map((name) => [name, ALLOWED])) as unknown as Ticket["actions"],
     seen: null,
     watching: false,
     ...changes,

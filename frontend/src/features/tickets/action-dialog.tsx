@@ -7,7 +7,7 @@ import { useTranslation } from "react-i18next";
 import { asProblem, pick } from "../../api/problem";
 import { ProblemAlert } from "../../components/problem-alert";
 import { useReasonText } from "./cause-text";
-import { type MatrixNode, openNodes } from "./matrix";
+import type { MatrixNode } from "./matrix";
 import { NodeNames } from "./node-names";
 import { matrixQuery, sendCancel, sendClose, sendExclude, sendPause, sendResume, sendRetry } from "./queries";
 import { actionReason, stuckStep } from "./state";
@@ -38,10 +38,10 @@ function send(ticket: Ticket, action: ActionKey, { reason, step, nodes, chosen }
   }
 }
 
-function affected(action: ActionKey, step: Step | null, nodes: MatrixNode[], chosen: MatrixNode[] | null): MatrixNode[] {
-  if (action !== "retry" && action !== "exclude") return [];
-  if (chosen) return chosen;
-  return step && step.unit !== "TICKET" ? openNodes(nodes, step.key) : [];
+/** Whom the action is about: those that were chosen, else those that the api names. */
+function affected(ticket: Ticket, action: ActionKey, nodes: readonly MatrixNode[], chosen: MatrixNode[] | null): MatrixNode[] {
+  const named = new Set(ticket.actions[action].nodes);
+  return chosen ?? nodes.filter((node) => named.has(node.id));
 }
 
 type Props = { ticket: Ticket; action: ActionKey; nodes?: MatrixNode[]; onClose: () => void };
@@ -54,7 +54,7 @@ export function ActionDialog({ ticket, action, nodes: chosen, onClose }: Props) 
   const [reason, setReason] = useState("");
   const [missing, setMissing] = useState(false);
   const step = stuckStep(ticket);
-  const nodes = affected(action, step, matrix.data ?? [], chosen ?? null);
+  const nodes = affected(ticket, action, matrix.data ?? [], chosen ?? null);
   const act = useTicketAction<Input>(
     ticket.id,
     (input) => send(ticket, action, input),
@@ -82,7 +82,7 @@ export function ActionDialog({ ticket, action, nodes: chosen, onClose }: Props) 
       {refused !== null && <Alert type="info" showIcon title={refused} />}
       {refused === null && (
         <>
-          <p className="action-effect">{pick(ticket.actions[action].effect, i18n.language) || t(`action.effect.${action}`)}</p>
+          <p className="action-effect">{pick(ticket.actions[action].effect, i18n.language)}</p>
           <NodeNames nodes={nodes} />
           {TAKES_REASON.has(action) && (
             <label className="action-reason">

@@ -21,7 +21,7 @@ import {
 } from "../../api/client";
 import { client } from "../../api/client/client.gen";
 import { toMatrix } from "./matrix";
-import type { ActionKey, Plan, Ticket, TicketEvent } from "./types";
+import type { Plan, Ticket, TicketEvent } from "./types";
 
 export const ticketKeys = {
   list: (filter: readonly string[], sort: string) => ["tickets", "list", filter, sort] as const,
@@ -71,16 +71,10 @@ export const idQuery = (number: number) =>
     staleTime: Infinity,
   });
 
-const NOT_SAID = { allowed: true, reason: null, effect: { zh: "", en: "" } };
-const ACTIONS: ActionKey[] = ["retry", "pause", "resume", "cancel", "close", "exclude", "resolve"];
-
 export const ticketQuery = (id: string) =>
   queryOptions({
     queryKey: ticketKeys.detail(id),
-    queryFn: async ({ signal }) => {
-      const found = await getTicket({ path: { ticket_id: id }, signal });
-      return { actions: Object.fromEntries(ACTIONS.map((key) => [key, NOT_SAID])), ...found } as Ticket;
-    },
+    queryFn: async ({ signal }): Promise<Ticket> => getTicket({ path: { ticket_id: id }, signal }),
   });
 
 export const matrixQuery = (id: string) =>

@@ -14,7 +14,7 @@ import {
 } from "./state";
 
 const NO = { zh: "不行", en: "no" };
-const refused = { allowed: false, reason: NO, effect: NO };
+const refused = { allowed: false, reason: NO, effect: NO, step: null, nodes: [], attempt_id: null };
 
 describe("the primary action", () => {
   it("is to approve the step whose gate is open", () => {
@@ -95,15 +95,19 @@ describe("what was read and what is signed", () => {
   const gates = (hash: string, id = "1") =>
     subjects(openGates(makeTicket([makeStep("a", { gates: [makeGate({ id, subject_hash: hash, plan_hash: hash })] })])));
 
-  it("is the same as long as gate and hash are", () => {
-    expect(staleness(gates("x"), gates("x"))).toEqual({ kind: "same" });
-    expect(staleness([], [])).toEqual({ kind: "same" });
+  it("is the same as long as gate and hash are, also when one more gate opens", () => {
+    expect(staleness(gates("x"), gates("x"))).toEqual({ kind: "same", added: [] });
+    expect(staleness([], [])).toEqual({ kind: "same", added: [] });
+    const more = { ...gates("z", "3")[0]!, step: "b" };
+    expect(staleness(gates("x"), [...gates("x"), more])).toEqual({ kind: "same", added: [more] });
   });
 
-  it("has changed with another hash, another gate, or one more gate", () => {
+  it("has changed with another hash, another gate, or one that somebody else has settled", () => {
     expect(staleness(gates("x"), gates("y"))).toEqual({ kind: "changed", steps: ["a"] });
     expect(staleness(gates("x"), gates("x", "2"))).toEqual({ kind: "changed", steps: ["a"] });
-    expect(staleness(gates("x"), [...gates("x"), { ...gates("z", "3")[0]!, step: "b" }])).toEqual({ kind: "changed", steps: ["b"] });
+    const next = { ...gates("z", "3")[0]!, step: "b" };
+    expect(staleness(gates("x"), [next])).toEqual({ kind: "changed", steps: ["b", "a"] });
+    expect(staleness([...gates("x"), next], gates("x"))).toEqual({ kind: "changed", steps: ["b"] });
   });
 
   it("is gone while the plan is made anew", () => expect(staleness(gates("x"), [])).toEqual({ kind: "gone" }));

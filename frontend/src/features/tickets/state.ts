@@ -138,23 +138,23 @@ export function subjects(gates: readonly OpenGate[]): Subject[] {
 }
 
 export type Staleness =
-  | { kind: "same" }
-  /** Other gates, or the same ones on another plan or result: they must be read again. */
+  /** All that was shown can be signed as it was; `added` may be looked at too. */
+  | { kind: "same"; added: Subject[] }
+  /** Something that was shown is on another plan or result, or settled: it must be read again. */
   | { kind: "changed"; steps: string[] }
   /** What was shown is being made anew; there is nothing to sign at this moment. */
   | { kind: "gone" };
 
 /** Compares what a person reads in the decision panel with the gates of this moment. */
 export function staleness(shown: readonly Subject[], now: readonly Subject[]): Staleness {
-  if (now.length === 0) return shown.length === 0 ? { kind: "same" } : { kind: "gone" };
+  if (now.length === 0 && shown.length > 0) return { kind: "gone" };
   const key = (one: Subject) => `${one.gateId} ${one.subjectHash}`;
   const before = new Set(shown.map(key));
   const after = new Set(now.map(key));
-  const changed = [
-    ...now.filter((one) => !before.has(key(one))),
-    ...shown.filter((one) => !after.has(key(one))),
-  ].map((one) => one.step);
-  return changed.length === 0 ? { kind: "same" } : { kind: "changed", steps: [...new Set(changed)] };
+  const added = now.filter((one) => !before.has(key(one)));
+  const missing = shown.filter((one) => !after.has(key(one)));
+  if (missing.length === 0) return { kind: "same", added };
+  return { kind: "changed", steps: [...new Set([...added, ...missing].map((one) => one.step))] };
 }
 
 /** Steps whose plan is another one than this person last saw. Steps that were never seen are new, not changed. */

@@ -207,8 +207,8 @@ describe("an unknown result", () => {
 describe("other actions", () => {
   it("say in their dialog what they would do, in the api's words, or why not", async () => {
     ticket = makeTicket([makeStep("join", { state: "RUNNING", counts: { SUCCEEDED: 1, RUNNING: 1 } })]);
-    ticket.actions.cancel = { allowed: true, reason: null, effect: { zh: "在 node-b 完成后停止", en: "stops after node-b" } };
-    ticket.actions.close = { allowed: false, reason: { zh: "没有需要人处理的步骤", en: "nothing to close" }, effect: { zh: "", en: "" } };
+    ticket.actions.cancel = { ...ticket.actions.cancel, effect: { zh: "在 node-b 完成后停止", en: "stops after node-b" } };
+    ticket.actions.close = { ...ticket.actions.close, allowed: false, reason: { zh: "没有需要人处理的步骤", en: "nothing to close" }, effect: { zh: "", en: "" } };
     renderPage("/tickets/7");
     await userEvent.click(await screen.findByTestId("more-actions"));
     await userEvent.click(await screen.findByRole("menuitem", { name: "取消工单" }));

@@ -43,13 +43,13 @@ function keep(queryClient: QueryClient, id: string, detail: TicketDetail): void 
 }
 
 /** Something a person does to the ticket: the answer is the ticket as it is now; a refusal means it may have changed. */
-export function useTicketAction<Input>(id: string, send: (input: Input) => Promise<TicketDetail>, done?: () => void) {
+export function useTicketAction<Input>(id: string, send: (input: Input) => Promise<TicketDetail>, done?: (input: Input) => void) {
   const queryClient = useQueryClient();
   return useMutation({
     mutationFn: send,
-    onSuccess: (detail) => {
+    onSuccess: (detail, input) => {
       keep(queryClient, id, detail);
-      done?.();
+      done?.(input);
     },
     onError: () => queryClient.invalidateQueries({ queryKey: ticketKeys.detail(id) }),
   });

@@ -86,7 +86,7 @@ function ColumnHead({ step, open, onSelect }: { step: Step; open: number; onSele
           </>
         )}
         {open > 0 && (
-          <Button size="small" type="link" onClick={onSelect} aria-label={t("nodes.selectOpenOf", { step: pick(step.title, i18n.language) })}>
+          <Button size="small" type="link" onClick={onSelect} aria-label={t("nodes.selectOpenOf", { count: open, step: pick(step.title, i18n.language) })}>
             {t("nodes.selectOpen", { count: open })}
           </Button>
         )}
