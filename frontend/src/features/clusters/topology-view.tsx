@@ -131,6 +131,7 @@ export default function TopologyView({ id }: { id: string }) {
             edges={[]}
             colorMode={theme}
             fitView
+            fitViewOptions={{ maxZoom: 1 }}
             minZoom={0.1}
             nodesDraggable={false}
             nodesConnectable={false}
