@@ -124,7 +124,12 @@ def test_reserve_names_each_machine_that_is_not_free_and_takes_none(session: Ses
         service.reserve(session, ids=wanted, ticket_id=new_id())
     names = refused.value.message.en
     assert "free-1" not in names
-    for word in ("held-1 (reserved by ticket", "bad-1 (fault: memory)", "gone-1 (vanished", "serving-1 (in cluster prod-a)"):
+    for word in (
+        "held-1 (reserved by ticket",
+        "bad-1 (fault: memory)",
+        "gone-1 (vanished",
+        "serving-1 (in cluster prod-a)",
+    ):
         assert word in names
     assert str(unknown) in names
     session.refresh(free)
