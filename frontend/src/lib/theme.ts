@@ -81,6 +81,8 @@ const DARK: ThemeConfig = {
   token: {
     ...SHARED,
     colorPrimary: "#1668dc",
+    // A lighter one under the pointer would leave white words without contrast.
+    colorPrimaryHover: "#1259bf",
     colorLink: "#78aefc",
     colorSuccess: "#57b36b",
     colorWarning: "#d9a441",
