@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from autorke.core.db import transaction
 from autorke.tickets import logs, service
 from autorke.tickets.log_schemas import FirstErrorOut, LevelName, LinesOut, LogFoundOut, LogStreamOut, MergedOut
 from autorke.users.access import Actor
@@ -43,12 +42,10 @@ def read_merged_log(
 
 
 @router.get("/logs.zip", response_class=StreamingResponse, responses=BINARY)
-def download_logs(ticket_id: UUID, actor: Reader) -> StreamingResponse:
+def download_logs(ticket_id: UUID, actor: Reader, session: SessionDep) -> StreamingResponse:
     """All logs of the ticket as a zip, made while it is sent."""
-    with transaction() as session:
-        ticket = service.get(session, actor, ticket_id)
-        found, name = logs.files(session, ticket), f"ticket-{ticket.number}-logs.zip"
-    return _attachment(name, "application/zip", logs.archive(found))
+    ticket = service.get(session, actor, ticket_id)
+    return _attachment(f"ticket-{ticket.number}-logs.zip", "application/zip", logs.archive(logs.files(session, ticket)))
 
 
 @router.get("/logs/{stream_id}", response_class=Response)
@@ -108,13 +105,12 @@ def find_first_error(ticket_id: UUID, stream_id: UUID, actor: Reader, session: S
 
 
 @router.get("/logs/{stream_id}/file", response_class=StreamingResponse, responses=BINARY)
-def download_log(ticket_id: UUID, stream_id: UUID, actor: Reader) -> StreamingResponse:
+def download_log(ticket_id: UUID, stream_id: UUID, actor: Reader, session: SessionDep) -> StreamingResponse:
     """One log as a file: all that is stored at this moment."""
-    with transaction() as session:
-        ticket = service.get(session, actor, ticket_id)
-        row = logs.stream(session, ticket.id, stream_id)
-        name, size = logs.name_of(session, ticket, row), row.bytes
-    return _attachment(name, "text/plain; charset=utf-8", logs.content(stream_id, size), size)
+    ticket = service.get(session, actor, ticket_id)
+    row = logs.stream(session, ticket.id, stream_id)
+    body = logs.content(stream_id, row.bytes)
+    return _attachment(logs.name_of(session, ticket, row), "text/plain; charset=utf-8", body, row.bytes)
 
 
 def _attachment(name: str, media_type: str, body: Any, size: int | None = None) -> StreamingResponse:

@@ -15,6 +15,7 @@ from autorke.users.access import Actor
 from autorke.users.deps import allowed
 from autorke.users.live import Present
 from autorke.web import sse
+from autorke.web.deps import SessionDep
 
 router = APIRouter(tags=["tickets"])
 Reader = Annotated[Actor, allowed("ticket:read")]
@@ -24,6 +25,7 @@ Reader = Annotated[Actor, allowed("ticket:read")]
 async def stream_ticket(
     ticket_id: UUID,
     actor: Reader,
+    session: SessionDep,
     request: Request,
     after: Annotated[str | None, Query(max_length=500, description="Id of the last event seen")] = None,
     logs: Annotated[bool, Query(description="Also send the text of the logs, from their beginning")] = True,
@@ -40,18 +42,13 @@ async def stream_ticket(
     `all` means: read the list of logs again. `nodes`: `{results: […]}`. `hint`: `{topic, ids, all}`, without an id.
     """
     present = Present(actor, request.app.state.wakeups)
-    await run_in_threadpool(_authorise, actor, ticket_id)
+    await run_in_threadpool(service.get, session, actor, ticket_id)
     channel, wanted = f"ticket:{ticket_id}", follow.Wanted(logs, counts, nodes)
 
     def read_since(cursor: str | None) -> Sequence[sse.Event]:
         if present.due:
-            with transaction() as session:
-                service.get(session, present.look(session), ticket_id)  # signed in and allowed, still
+            with transaction() as fresh:
+                service.get(fresh, present.look(fresh), ticket_id)  # signed in and allowed, still
         return follow.read(ticket_id, wanted, cursor, request.app.state.wakeups.age(channel))
 
     return sse.stream(request, channel, read_since, after, sees=present.sees if hints else None)
-
-
-def _authorise(actor: Actor, ticket_id: UUID) -> None:
-    with transaction() as session:
-        service.get(session, actor, ticket_id)

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 
-from autorke.core.db import transaction
 from autorke.tickets import wizard
 from autorke.tickets.wizard_schemas import AskIn, PreviewOut
 from autorke.users.access import Actor
@@ -29,7 +28,7 @@ def preview_ticket(name: str, body: AskIn, actor: Creator, session: SessionDep) 
 
 
 @router.post("/checks", response_class=sse.EventStream)
-def run_checks(name: str, body: AskIn, actor: Creator, request: Request) -> jobs.JobStream:
+def run_checks(name: str, body: AskIn, actor: Creator, session: SessionDep, request: Request) -> jobs.JobStream:
     """Run the checks of the flow now, read-only, and stream the results.
 
     `start`: `{cluster, checks: [{id, title, scope}], machines: [{machine_id, hostname, eligible}]}`. `check`, once for
@@ -40,9 +39,9 @@ def run_checks(name: str, body: AskIn, actor: Creator, request: Request) -> jobs
     """
     give_back = wizard.turns.take(actor.user_id)
     try:
-        with transaction() as session:
-            flow, form, proposal = wizard.propose(session, actor, name, body.request)
-            wizard.count(session, actor, proposal)
+        flow, form, proposal = wizard.propose(session, actor, name, body.request)
+        wizard.count(session, actor, proposal)
+        session.commit()  # on the record before anything is opened
     except BaseException:
         give_back()
         raise

@@ -287,3 +287,19 @@ def test_history_is_told_in_order_from_any_event(desk: Desk) -> None:
     for start in range(count + 1):
         seqs = [it.data["seq"] for it in read(desk, logs=False, after=str(start)) if it.kind == "ticket"]
         assert seqs == list(range(start + 1, count + 1))
+
+
+def test_more_people_may_come_at_once_than_the_database_has_connections(desk: Desk) -> None:
+    """After a restart every open page comes back in the same second: none may wait for what another one holds."""
+    answers: list[int] = []
+    url = f"{V1}/tickets/{desk.id}/stream?logs=false"
+    threads = [
+        threading.Thread(target=lambda: answers.append(desk.scene.requester.get(url).status_code), daemon=True)
+        for _ in range(40)
+    ]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 25
+    for thread in threads:
+        thread.join(max(0.1, deadline - time.monotonic()))
+    assert answers == [200] * 40
