@@ -1,0 +1,105 @@
+"""Processes of the log bench: a writer as a runner has it, and viewers that read raw bytes as fast as they come.
+
+`python -m bench._log_host write|watch …` is started by `bench.logs`. Each prints one JSON line at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from autorke.core.redact import Secrets
+from autorke.workflow.logstore import LogWriter
+
+WORDS = "ok: [{node}] TASK init_worker : kernel settings {n}, net.ipv4.ip_forward = 1, changed, item 12 of 40"
+FAULT = "failed: Install Docker: no package docker-ce on {node}"
+STEP = 0.02
+
+
+def write(ticket: str, attempt: str, nodes: str, lines: str, rate: str, fault: str) -> dict[str, Any]:
+    """`lines` lines for each of `nodes` nodes, `rate` a second in all (0: as fast as it goes); line `fault` is an
+    error. The clock stops when everything is stored."""
+    secrets = Secrets()
+    for number in range(8):
+        secrets.add(f"secret-of-the-bench-{number:032x}")
+    count, each, per_second, bad = int(nodes), int(lines), float(rate), int(fault)
+    names = [f"node-{number:04}" for number in range(count)]
+    began, written = time.monotonic(), 0
+    with LogWriter(UUID(ticket), UUID(attempt), secrets) as writer:
+        for n in range(1, each + 1):
+            for name in names:
+                writer.line(name, (FAULT if n == bad else WORDS).format(node=name, n=n))
+                written += 1
+                if per_second and written % max(1, int(per_second * STEP)) == 0:
+                    time.sleep(max(0.0, began + written / per_second - time.monotonic()))
+    return {"lines": written, "seconds": time.monotonic() - began}
+
+
+@dataclass
+class Viewer:
+    """What one connection has received."""
+
+    lines: int = 0
+    events: int = 0
+    bytes: int = 0
+    ages: list[float] = field(default_factory=list)
+
+
+STAMP = re.compile(rb'(?:"text": "|"at": ")([0-9T:.-]{19,26})(?:Z|\+00:00)')
+
+
+async def _follow(host: str, port: int, path: str, token: str, until: float, wanted: int, every: bool) -> Viewer:
+    """Read until so many lines (or events) have come. The age of what comes is told by the oldest line of an event."""
+    seen = Viewer()
+    reader, writer = await asyncio.open_connection(host, port, limit=2**22)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+    rest = b""
+    while time.time() < until and max(seen.lines, seen.events if every else 0) < wanted:
+        try:
+            part = await asyncio.wait_for(reader.read(2**18), 1)
+        except TimeoutError:
+            continue
+        if not part:
+            break
+        now, data = time.time(), rest + part
+        cut = data.rfind(b"\n") + 1
+        whole, rest = data[:cut], data[cut:]
+        seen.bytes += len(part)
+        seen.lines += whole.count(b"\\n")
+        seen.events += whole.count(b"\nevent: ") if every else 0
+        for found in STAMP.finditer(whole) if every else [STAMP.search(whole)]:
+            if found is not None:
+                seen.ages.append(now - datetime.fromisoformat(found[1].decode() + "+00:00").timestamp())
+    writer.close()
+    return seen
+
+
+async def _watch(url: str, path: str, token: str, viewers: int, seconds: float, wanted: int, every: bool) -> Any:
+    host, port = url.removeprefix("http://").split(":")
+    until = time.time() + seconds
+    follow = [_follow(host, int(port), path, token, until, wanted, every) for _ in range(viewers)]
+    return await asyncio.gather(*follow)
+
+
+def watch(url: str, path: str, token: str, viewers: str, seconds: str, wanted: str, every: str) -> dict[str, Any]:
+    """So many viewers of one stream, each until it has `wanted` lines (or, with `every`, events) or time is over."""
+    seen = asyncio.run(_watch(url, path, token, int(viewers), float(seconds), int(wanted), every == "events"))
+    ages = sorted(age for viewer in seen for age in viewer.ages)
+    return {
+        "lines": [viewer.lines for viewer in seen],
+        "events": [viewer.events for viewer in seen],
+        "bytes": sum(viewer.bytes for viewer in seen),
+        "ages": ages if len(ages) <= 20_000 else ages[:: len(ages) // 20_000],
+    }
+
+
+if __name__ == "__main__":
+    answer = {"write": write, "watch": watch}[sys.argv[1]](*sys.argv[2:])
+    print(json.dumps(answer))  # noqa: T201
