@@ -119,6 +119,10 @@ ACCESS: dict[str, str] = {
     "GET /api/v1/tickets/{ticket_id}/approvals": ALL,
     "GET /api/v1/tickets/{ticket_id}/nodes": ALL,
     "GET /api/v1/tickets/{ticket_id}/plans/{step}": ALL,
+    "GET /api/v1/tickets/{ticket_id}/plans/{step}/compare": ALL,
+    "PUT /api/v1/tickets/{ticket_id}/seen": ALL,  # one's own note
+    "PUT /api/v1/tickets/{ticket_id}/watch": ALL,
+    "DELETE /api/v1/tickets/{ticket_id}/watch": ALL,
     "GET /api/v1/tickets/{ticket_id}/events": ALL,
     "GET /api/v1/tickets/{ticket_id}/logs": ALL,
     "GET /api/v1/tickets/{ticket_id}/logs.zip": ALL,

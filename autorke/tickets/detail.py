@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from autorke.core.db import Base
-from autorke.tickets import actions, approvals, listing, signers
+from autorke.tickets import actions, approvals, listing, seen, signers
 from autorke.users.access import Actor
 from autorke.workflow import locks
 from autorke.workflow.models import Attempt, Gate, NodeResult, PlanRow, StepRow, Ticket
@@ -31,7 +31,7 @@ def detail(session: Session, actor: Actor, ticket: Ticket) -> dict[str, Any]:
     ids = [step.id for step in steps]
     gates, attempts, plans = _gates(session, actor, ticket, ids), _attempts(session, ids), _plans(session, steps)
     counts = _counts(session, ids)
-    columns = {**listing.shown_one(session, ticket), "params": ticket.params}
+    columns = {**listing.shown_one(session, ticket), "params": ticket.params, **seen.notes(session, actor, ticket)}
     columns["steps"] = [
         {
             **ticket.flow_snapshot["steps"][step.ord],

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Query
 
 from autorke.core.schemas import Page
-from autorke.tickets import actions, approvals, decisions, listing, schemas, service
+from autorke.tickets import actions, approvals, decisions, listing, schemas, seen, service
 from autorke.tickets.detail import detail
+from autorke.tickets.models import TicketSeen
+from autorke.tickets.plandiff import Change
 from autorke.users.access import Actor
 from autorke.users.deps import allowed
 from autorke.web.deps import PageDep, SessionDep
 from autorke.web.paging import Slice
 from autorke.workflow import commands, definition
-from autorke.workflow.models import Event
 
 router = APIRouter(tags=["tickets"])
 
@@ -70,8 +71,42 @@ def list_plans(ticket_id: UUID, step: str, actor: Reader, session: SessionDep) -
     return service.plans(session, service.get(session, actor, ticket_id), step)
 
 
+@router.get("/tickets/{ticket_id}/plans/{step}/compare", response_model=list[schemas.PlanChangeOut])
+def compare_plans(
+    ticket_id: UUID,
+    step: str,
+    actor: Reader,
+    session: SessionDep,
+    before: Annotated[schemas.PlanHash, Query(description="Hash of the older plan")],
+    after: Annotated[schemas.PlanHash, Query(description="Hash of the newer plan")],
+) -> list[Change]:
+    """What differs between two plans of a step: what must be read again before it is signed."""
+    return seen.compare(session, service.get(session, actor, ticket_id), step, before=before, after=after)
+
+
+@router.put("/tickets/{ticket_id}/seen", response_model=schemas.SeenOut)
+def mark_seen(ticket_id: UUID, body: schemas.SeenIn, actor: Reader, session: SessionDep) -> TicketSeen:
+    """Remember which events and plans the caller was shown, so that the page can say later what is new to him."""
+    ticket = service.get(session, actor, ticket_id)
+    return seen.mark(session, actor, ticket, seq=body.seq, plan_hashes=body.plan_hashes)
+
+
+@router.put("/tickets/{ticket_id}/watch", status_code=204)
+def watch_ticket(ticket_id: UUID, actor: Reader, session: SessionDep) -> None:
+    """Keep the ticket in the caller's inbox under `watching`."""
+    seen.watch(session, actor, service.get(session, actor, ticket_id))
+
+
+@router.delete("/tickets/{ticket_id}/watch", status_code=204)
+def unwatch_ticket(ticket_id: UUID, actor: Reader, session: SessionDep) -> None:
+    """Watch the ticket no more."""
+    seen.unwatch(session, actor, service.get(session, actor, ticket_id))
+
+
 @router.get("/tickets/{ticket_id}/events", response_model=list[schemas.EventOut])
-def list_events(ticket_id: UUID, actor: Reader, session: SessionDep, after: int = 0, limit: int = 500) -> list[Event]:
+def list_events(
+    ticket_id: UUID, actor: Reader, session: SessionDep, after: int = 0, limit: int = 500
+) -> list[service.Told]:
     """Who did what, in order; `after` is the last seq the caller has."""
     ticket = service.get(session, actor, ticket_id)
     return service.events_after(session, ticket.id, max(0, min(after, 2**62)), max(1, min(limit, 1000)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from autorke.core.schemas import In, Out, Words
+
+PlanHash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class TicketIn(In):
@@ -32,6 +34,15 @@ class DecisionIn(In):
     decision: Literal["approve", "reject"]
     comment: str = Field("", max_length=4000)
     acting_for: UUID | None = Field(None, strict=False)
+
+
+class SeenIn(In):
+    """What the caller was shown."""
+
+    seq: int = Field(ge=0, le=2**62, description="The last event")
+    plan_hashes: dict[Annotated[str, Field(max_length=64)], PlanHash] = Field(
+        default_factory=dict, max_length=64, description="The plan of each step, by its key"
+    )
 
 
 class RetryIn(In):
@@ -252,8 +263,18 @@ class ActionsOut(Out):
     resolve: ActionOut
 
 
+class SeenOut(Out):
+    """What the caller was shown last: the last event, and the plan of each step."""
+
+    seq: int
+    plan_hashes: dict[str, str]
+    at: datetime
+
+
 class TicketDetail(TicketOut):
     params: dict[str, Any]
+    watching: bool
+    seen: SeenOut | None
     actions: ActionsOut
     steps: list[StepOut]
     waiting_for: list[WaitingOut]
@@ -291,11 +312,21 @@ class PlanOut(Out):
     superseded_reason: dict[str, Any] | None
 
 
+class PlanChangeOut(Out):
+    """One difference between two plans. A stretch of lines is one difference, with lists on both sides."""
+
+    path: str = Field(examples=["plan.targets[w1].labels.pool", "plan.diff[3..5]"])
+    kind: Literal["added", "removed", "changed"]
+    before: Any
+    after: Any
+
+
 class EventOut(Out):
     seq: int
     at: datetime
     actor_type: str
     actor_id: str | None
+    actor_name: str | None = Field(description="Of a person who has an account")
     kind: str
     body: dict[str, Any]
     prev_hash: str

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +18,7 @@ from autorke.core.db import Base, db_now, transaction
 from autorke.core.errors import NotFound, Text, Unprocessable
 from autorke.tickets.listing import visible
 from autorke.tickets.schemas import TicketIn
+from autorke.users import service as users
 from autorke.users.access import Actor, Permission
 from autorke.web.translate import words
 from autorke.workflow import callbacks, commands, results
@@ -133,9 +137,38 @@ def plans(session: Session, ticket: Ticket, key: str) -> list[dict[str, Any]]:
     return [{**_columns(row), "step": key} for row in rows]
 
 
-def events_after(session: Session, ticket_id: UUID, seq: int, limit: int = 500) -> list[Event]:
+@dataclass(frozen=True)
+class Told:
+    """An event with the name of the person who caused it, if it was one."""
+
+    seq: int
+    at: datetime
+    actor_type: str
+    actor_id: str | None
+    actor_name: str | None
+    kind: str
+    body: dict[str, Any]
+    prev_hash: str
+    hash: str
+
+
+def events_after(session: Session, ticket_id: UUID, seq: int, limit: int = 500) -> list[Told]:
+    """Events behind `seq`, oldest first."""
     query = select(Event).where(Event.ticket_id == ticket_id, Event.seq > seq).order_by(Event.seq).limit(limit)
-    return list(session.execute(query).scalars())
+    rows = session.execute(query).scalars().all()
+    people = {UUID(row.actor_id) for row in rows if row.actor_type == "user" and _is_id(row.actor_id)}
+    names = {str(user_id): name for user_id, name in users.names(session, people).items()}
+    fields = [field.name for field in dataclasses.fields(Told) if field.name != "actor_name"]
+    return [
+        Told(**{name: getattr(row, name) for name in fields}, actor_name=names.get(row.actor_id or "")) for row in rows
+    ]
+
+
+def _is_id(text: str | None) -> bool:
+    try:
+        return text is not None and bool(UUID(text))
+    except ValueError:
+        return False
 
 
 def delegate(

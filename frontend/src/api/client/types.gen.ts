@@ -1320,6 +1320,12 @@ export type EventOut = {
      */
     actor_id: string | null;
     /**
+     * Actor Name
+     *
+     * Of a person who has an account
+     */
+    actor_name: string | null;
+    /**
      * Kind
      */
     kind: string;
@@ -4089,6 +4095,30 @@ export type PlaceOut = {
 };
 
 /**
+ * PlanChangeOut
+ *
+ * One difference between two plans. A stretch of lines is one difference, with lists on both sides.
+ */
+export type PlanChangeOut = {
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Kind
+     */
+    kind: 'added' | 'removed' | 'changed';
+    /**
+     * Before
+     */
+    before: unknown;
+    /**
+     * After
+     */
+    after: unknown;
+};
+
+/**
  * PlanOut
  */
 export type PlanOut = {
@@ -4782,6 +4812,50 @@ export type ScanOut = {
 };
 
 /**
+ * SeenIn
+ *
+ * What the caller was shown.
+ */
+export type SeenIn = {
+    /**
+     * Seq
+     *
+     * The last event
+     */
+    seq: number;
+    /**
+     * Plan Hashes
+     *
+     * The plan of each step, by its key
+     */
+    plan_hashes?: {
+        [key: string]: string;
+    };
+};
+
+/**
+ * SeenOut
+ *
+ * What the caller was shown last: the last event, and the plan of each step.
+ */
+export type SeenOut = {
+    /**
+     * Seq
+     */
+    seq: number;
+    /**
+     * Plan Hashes
+     */
+    plan_hashes: {
+        [key: string]: string;
+    };
+    /**
+     * At
+     */
+    at: string;
+};
+
+/**
  * SelectionIn
  */
 export type SelectionIn = {
@@ -5451,6 +5525,11 @@ export type TicketDetail = {
     params: {
         [key: string]: unknown;
     };
+    /**
+     * Watching
+     */
+    watching: boolean;
+    seen: SeenOut | null;
     actions: ActionsOut;
     /**
      * Steps
@@ -9355,6 +9434,161 @@ export type ListPlansResponses = {
 };
 
 export type ListPlansResponse = ListPlansResponses[keyof ListPlansResponses];
+
+export type ComparePlansData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+        /**
+         * Step
+         */
+        step: string;
+    };
+    query: {
+        /**
+         * Before
+         *
+         * Hash of the older plan
+         */
+        before: string;
+        /**
+         * After
+         *
+         * Hash of the newer plan
+         */
+        after: string;
+    };
+    url: '/api/v1/tickets/{ticket_id}/plans/{step}/compare';
+};
+
+export type ComparePlansErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ComparePlansError = ComparePlansErrors[keyof ComparePlansErrors];
+
+export type ComparePlansResponses = {
+    /**
+     * Response Compare Plans
+     *
+     * Successful Response
+     */
+    200: Array<PlanChangeOut>;
+};
+
+export type ComparePlansResponse = ComparePlansResponses[keyof ComparePlansResponses];
+
+export type MarkSeenData = {
+    body: SeenIn;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tickets/{ticket_id}/seen';
+};
+
+export type MarkSeenErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type MarkSeenError = MarkSeenErrors[keyof MarkSeenErrors];
+
+export type MarkSeenResponses = {
+    /**
+     * Successful Response
+     */
+    200: SeenOut;
+};
+
+export type MarkSeenResponse = MarkSeenResponses[keyof MarkSeenResponses];
+
+export type UnwatchTicketData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tickets/{ticket_id}/watch';
+};
+
+export type UnwatchTicketErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type UnwatchTicketError = UnwatchTicketErrors[keyof UnwatchTicketErrors];
+
+export type UnwatchTicketResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type UnwatchTicketResponse = UnwatchTicketResponses[keyof UnwatchTicketResponses];
+
+export type WatchTicketData = {
+    body?: never;
+    path: {
+        /**
+         * Ticket Id
+         */
+        ticket_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tickets/{ticket_id}/watch';
+};
+
+export type WatchTicketErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type WatchTicketError = WatchTicketErrors[keyof WatchTicketErrors];
+
+export type WatchTicketResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type WatchTicketResponse = WatchTicketResponses[keyof WatchTicketResponses];
 
 export type ListEventsData = {
     body?: never;
