@@ -17,7 +17,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from autorke.core.errors import AutoRkeError, Conflict, NotFound, Text, Unauthenticated, Unavailable, Unprocessable
+from autorke.core.errors import (
+    AutoRkeError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Text,
+    Unauthenticated,
+    Unavailable,
+    Unprocessable,
+)
 
 OK = 0
 FAILED = 1
@@ -92,8 +101,32 @@ class SeveralMatch(Unprocessable):
 
 class NothingToDecide(Conflict):
     code = "nothing-to-decide"
-    text = Text(zh="工单 {number}（{state}）没有待审核的门", en="Ticket {number} ({state}) has no open gate {which}")
-    remedy = Text(zh="用 autorke ticket show 查看进展", en="Look at it with `autorke ticket show`")
+    text = Text(zh="工单 {number}（{state}）没有待审核的 {which}", en="Ticket {number} ({state}) has no open {which}")
+    remedy = Text(
+        zh="用 autorke ticket watch {number} 等待下一个审核",
+        en="`autorke ticket watch {number}` waits for the next gate",
+    )
+
+
+class OwnTicket(Forbidden):
+    code = "requester-may-not-approve"
+    text = Text(
+        zh="工单 {number} 是您自己申请的，不能由您审核", en="You asked for ticket {number}; you never approve it"
+    )
+    remedy = Text(zh="请另一位审批人审核", en="Ask another approver")
+
+
+class NothingToRetry(Conflict):
+    code = "nothing-to-retry"
+    text = Text(zh="工单 {number}（{state}）没有可以重试的步骤", en="Ticket {number} ({state}) has no step to retry")
+    remedy = Text(
+        zh="用 autorke ticket show {number} 查看它在等什么", en="`autorke ticket show {number}` says what it waits for"
+    )
+
+
+class TicketOver(Conflict):
+    code = "ended"
+    text = Text(zh="工单 {number} 已经结束（{state}）", en="Ticket {number} has ended already ({state})")
 
 
 class HashDiffers(Conflict):

@@ -69,9 +69,18 @@ def password(*, from_stdin: bool) -> str:
 
 
 def agree(question: str, *, yes: bool) -> None:
-    """Go on only when the person says yes; otherwise the command ends with exit code 1."""
-    if not yes and not typer.confirm(question, err=True):
-        raise typer.Exit(1)
+    """Go on only when the person says yes; otherwise the command ends with exit code 1.
+
+    Raises BadUsage where nobody is there to answer, as in a script that lacks --yes.
+    """
+    try:
+        if not yes and not typer.confirm(question, err=True):
+            raise typer.Exit(1)
+    except typer.Abort as error:
+        typer.echo(err=True)
+        raise BadUsage(
+            field="--yes", zh="没有得到回答；脚本中请加 --yes", en="nobody answered; a script says --yes"
+        ) from error
 
 
 def pairs(given: list[str], option: str) -> dict[str, str]:

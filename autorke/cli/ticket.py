@@ -61,7 +61,8 @@ def add_workers(
         if not yes:
             print_table(rows, BRIEF)
             name = safe(where["name"])
-            agree(word(f"把这 {len(rows)} 台加入 {name}？", f"Add these {len(rows)} to {name}?"), yes=False)
+            these = "this machine" if len(rows) == 1 else f"these {len(rows)} machines"
+            agree(word(f"把这 {len(rows)} 台加入 {name}？", f"Add {these} to {name}?"), yes=False)
         request |= {"cluster_id": where["id"], "machines": [{"machine_id": row["id"]} for row in rows]}
         _show_new(api, submit(api, "add_workers", request, key), as_json=as_json)
 

@@ -9,7 +9,7 @@ import typer
 
 from autorke.cli import resolve
 from autorke.cli.client import Api, connect
-from autorke.cli.errors import BadUsage, HashDiffers, NothingToDecide
+from autorke.cli.errors import BadUsage, HashDiffers, NothingToDecide, OwnTicket
 from autorke.cli.options import NOTHING, JsonOption, TicketArgument, YesOption, agree
 from autorke.cli.output import columns, console, print_details, print_json, print_table, safe, say, word, words
 from autorke.cli.plan_view import check_counts, diff_size, plan_head, print_diff, print_problems
@@ -91,10 +91,13 @@ def _decide(
 ) -> None:
     detail = resolve.ticket(api, key)
     gates = choose(detail, wanted)
+    if decision == "approve" and api.get("/me")["id"] == detail["requester_id"]:  # four eyes: not even asked
+        raise OwnTicket(field="TICKET", number=detail["number"])
     _check_hashes(gates, seen)
     show_gates(api, detail, gates)
     verb = word("通过", "Approve") if decision == "approve" else word("驳回", "Reject")
-    agree(word(f"{verb}以上 {len(gates)} 个审核？", f"{verb} these {len(gates)}?"), yes=yes)
+    these = "this gate" if len(gates) == 1 else f"these {len(gates)} gates"
+    agree(word(f"{verb}以上 {len(gates)} 个审核？", f"{verb} {these}?"), yes=yes)
     body = {
         "gates": [{"gate_id": gate["id"], "subject_hash": gate["subject_hash"]} for _, gate in gates],
         "decision": decision,
@@ -121,8 +124,9 @@ def choose(detail: Mapping[str, Any], wanted: Sequence[str]) -> list[Gate]:
     named = {name for pair in chosen for name in (gate_name(*pair), pair[1]["id"])}
     missing = [name for name in wanted if name not in named]
     if not chosen or missing:
-        which = ", ".join(map(safe, missing))
-        raise NothingToDecide(field="--gate", number=detail["number"], state=detail["state"], which=which)
+        which = ", ".join(map(safe, missing)) or word("审核", "gate")
+        field = "--gate" if missing else "TICKET"
+        raise NothingToDecide(field=field, number=detail["number"], state=detail["state"], which=which)
     return chosen
 
 

@@ -31,8 +31,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
-TOLD = {"step.state": ("step", "from", "to"), "ticket.state": ("state", "attention"), "ticket.ended": ("state",)}
-"""Events that `logs -f` tells between the lines, with the parts of their body that are shown."""
+WAITING = {"WAIT_PRE_GATE", "WAIT_POST_GATE"}
+
+
+def told(kind: str, body: Mapping[str, Any], number: int) -> str | None:
+    """What `logs -f` says of an event between the lines of the log; None for most."""
+    if kind == "step.state":
+        change = f"{safe(body['step'])}: {safe(body['from'])} → {safe(body['to'])}"
+        return f"{change} · autorke ticket approve {number}" if body["to"] in WAITING else change
+    if kind in ("ticket.state", "ticket.ended"):
+        name = word("工单", "ticket")
+        return " · ".join(filter(None, (f"{name}: {safe(body['state'])}", safe(body.get("attention") or ""))))
+    return None
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,6 +57,7 @@ class LogPrinter:
     names: Mapping[str, str]
     screen: Console
     keep: Callable[[str, str | None], bool]
+    number: int = 0
     as_json: bool = False
     offsets: dict[str, int] = field(default_factory=dict)
 
@@ -66,9 +77,8 @@ class LogPrinter:
         """An event of the ticket itself: as a JSON line, or the few that help to read the log, told beside it."""
         if self.as_json:
             print_json_line({"event": event.kind, "data": event.data})
-        elif event.data["kind"] in TOLD:
-            parts = [event.data["body"].get(name) for name in TOLD[event.data["kind"]]]
-            say(f"── {' '.join(safe(part) for part in parts if part)}", "dim")
+        elif line := told(event.data["kind"], event.data["body"], self.number):
+            say(f"── {line}", "dim")
 
     def _line(self, step: str, node_id: str | None, line: str) -> None:
         from rich.text import Text
@@ -91,7 +101,8 @@ def logs(
 ) -> None:
     """Logs, each line with its step and node / 日志"""
     with connect() as api:
-        found = resolve.ticket_id(api, ticket)
+        detail = resolve.ticket(api, ticket)
+        found = detail["id"]
         nodes = api.get(f"/tickets/{found}/nodes")
         chosen = set(resolve.node_ids(nodes, node))
 
@@ -101,7 +112,7 @@ def logs(
         if as_json and not following:
             print_json([row for row in api.get(f"/tickets/{found}/logs") if keep(row["step"], row["node_id"])])
             return
-        printer = LogPrinter(node_names(nodes), console(), keep, as_json)
+        printer = LogPrinter(node_names(nodes), console(), keep, detail["number"], as_json)
         for event in follow(api, found, logs=True) if following else ():
             if event.kind == "log":
                 printer.text(event.data, event.data["text"], event.data["to"])

@@ -8,10 +8,11 @@ import typer
 
 from autorke.cli import resolve
 from autorke.cli.client import Api, connect
-from autorke.cli.errors import BadUsage, NoSuchThing, NothingUnknown
+from autorke.cli.errors import BadUsage, NoSuchThing, NothingToRetry, NothingUnknown, TicketOver
 from autorke.cli.options import NOTHING, JsonOption, TicketArgument, YesOption, agree
 from autorke.cli.output import columns, print_json, print_table, safe, word
-from autorke.cli.ticket_view import node_names, print_ticket
+from autorke.cli.ticket_view import ENDED, node_names, print_ticket
+from autorke.workflow.states import NEEDS_PERSON, StepState
 
 EVIDENCE = columns(
     ("节点", "Node", "name"),
@@ -20,6 +21,7 @@ EVIDENCE = columns(
     ("证据", "Evidence", "evidence"),
 )
 
+STUCK = frozenset(state.value for state in NEEDS_PERSON - {StepState.UNKNOWN})
 StepArgument = Annotated[str, typer.Argument(help="Key of the step / 步骤", metavar="STEP")]
 NodeOption = Annotated[list[str], typer.Option("--node", help="Name of a node; repeat it / 节点")]
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why / 理由")]
@@ -45,17 +47,34 @@ def _send(api: Api, path: str, body: Any, *, as_json: bool) -> None:
     print_ticket(after, api.get(f"/tickets/{after['id']}/nodes"))
 
 
-def retry(ticket: TicketArgument, step: StepArgument, node: NodeOption = NOTHING, as_json: JsonOption = False) -> None:
+def retry(
+    ticket: TicketArgument,
+    step: Annotated[
+        str, typer.Argument(help="Key of the step; the one that is stuck by default / 步骤", metavar="[STEP]")
+    ] = "",
+    node: NodeOption = NOTHING,
+    as_json: JsonOption = False,
+) -> None:
     """Do a step again for its failed nodes / 重试失败节点
 
     Exactly those that failed, were unreachable or were not started; what has succeeded never runs again.
     """
     with connect() as api:
-        found = resolve.ticket_id(api, ticket)
-        body: dict[str, Any] = {"step": step}
+        detail = resolve.ticket(api, ticket)
+        found = detail["id"]
+        body: dict[str, Any] = {"step": step or _stuck(detail)}
         if node:
             body["nodes"] = resolve.node_ids(api.get(f"/tickets/{found}/nodes"), node)
         _send(api, f"/tickets/{found}/retry", body, as_json=as_json)
+
+
+def _stuck(detail: dict[str, Any]) -> str:
+    """The step that a person may retry: there is one at most. Raises NothingToRetry."""
+    for step in detail["steps"]:
+        if step["state"] in STUCK:
+            key: str = step["key"]
+            return key
+    raise NothingToRetry(field="TICKET", number=detail["number"], state=detail["state"])
 
 
 def exclude(
@@ -85,8 +104,13 @@ def cancel(
     ticket: TicketArgument, reason: ReasonOption = "", yes: YesOption = False, as_json: JsonOption = False
 ) -> None:
     """End it now, or at the next safe point / 取消"""
-    agree(word(f"取消工单 {safe(ticket)}？", f"Cancel ticket {safe(ticket)}?"), yes=yes)
-    _act(ticket, "cancel", {"reason": reason}, as_json=as_json)
+    with connect() as api:
+        detail = resolve.ticket(api, ticket)
+        if detail["state"] in ENDED:
+            raise TicketOver(field="TICKET", number=detail["number"], state=detail["state"])
+        what = f"{detail['number']} {safe(detail['summary'])}"
+        agree(word(f"取消工单 {what}？", f"Cancel ticket {what}?"), yes=yes)
+        _send(api, f"/tickets/{detail['id']}/cancel", {"reason": reason}, as_json=as_json)
 
 
 def close(ticket: TicketArgument, reason: ReasonOption, as_json: JsonOption = False) -> None:

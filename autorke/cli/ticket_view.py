@@ -16,6 +16,11 @@ HASH_SHOWN = 12
 WHOLE = "*"
 ENDED = frozenset(state.value for state in TERMINAL_TICKET)
 LIVE = frozenset({"READY", "CLAIMED", "RUNNING"})
+PURPOSES = {
+    "PLAN": Text(zh="正在制定变更计划", en="is being planned"),
+    "RUN": Text(zh="正在执行", en="is running"),
+    "PROBE": Text(zh="正在查看现场", en="is being looked at"),
+}
 PHASES = {"PRE": Text(zh="执行前", en="pre"), "POST": Text(zh="执行后", en="post")}
 
 TICKETS = columns(
@@ -147,8 +152,14 @@ def _of_steps(detail: Mapping[str, Any]) -> Iterator[str]:
             yield word(f"{safe(step['key'])}：等待外部系统回调", f"{safe(step['key'])}: waits for the outside system")
         for attempt in step["attempts"]:
             if attempt["state"] in LIVE:
-                who = safe(attempt["runner_id"] or word("等待执行机", "waits for a worker"))
-                yield f"{safe(step['key'])}: {attempt['purpose']} {attempt['state']} {len(attempt['node_ids'])} × {who}"
+                yield _under_way(safe(step["key"]), attempt)
+
+
+def _under_way(step: str, attempt: Mapping[str, Any]) -> str:
+    if attempt["state"] == "READY":
+        return word(f"{step}：等待执行主机", f"{step} waits for a worker host")
+    host, doing = safe(attempt["runner_id"] or "-"), words(PURPOSES[attempt["purpose"]])
+    return word(f"{step}：{doing}（执行主机 {host}）", f"{step} {doing} on {host}")
 
 
 def needs_somebody(detail: Mapping[str, Any]) -> bool:

@@ -56,7 +56,8 @@ def test_approve_shows_and_sends_the_hash_it_showed(
 
 def test_nothing_is_signed_without_a_yes(ticket: UUID, approver: Person) -> None:
     assert approver.run("ticket", "approve", "1", text="n\n").exit_code == 1
-    assert approver.run("ticket", "approve", "1").exit_code == 1  # nobody there to answer
+    nobody = approver.run("ticket", "approve", "1")
+    assert (nobody.exit_code, "a script says --yes" in nobody.stderr) == (2, True)
     assert list(gates(approver)) == ["configure:pre"]
 
 
@@ -146,7 +147,9 @@ def test_hash_binds_a_script_to_what_was_read(ticket: UUID, approver: Person) ->
 def test_who_may_not_sign(ticket: UUID, site: Site, requester: Person) -> None:
     mine = requester.run("ticket", "approve", "1", "--yes")
     assert mine.exit_code == 3
-    assert "The requester never approves" in mine.stderr
+    assert "you never approve it" in mine.stderr
+    asked = requester.run("ticket", "approve", "1", text="y\n")
+    assert (asked.exit_code, "[y/N]" in asked.stderr) == (3, False), "refused before anything is asked"
     viewer = site.person("guest", "viewer")
     assert viewer.run("ticket", "approve", "1", "--yes", lang="zh_CN.UTF-8").exit_code == 3
 
@@ -155,8 +158,10 @@ def test_no_open_gate(site: Site, requester: Person, approver: Person) -> None:
     site.toy(requester)
     done = approver.run("ticket", "approve", "1", "--yes")
     assert done.exit_code == 5
-    assert "no open gate" in done.stderr
+    assert "has no open gate\n" in done.stderr
+    assert "autorke ticket watch 1" in done.stderr
     site.work()
+    assert "Approve this gate?" in approver.run("ticket", "approve", "1", text="n\n").stderr
     assert approver.run("ticket", "approve", "1", "--yes", "--gate", "close:pre").exit_code == 5
 
 

@@ -95,8 +95,9 @@ def test_following_survives_dropped_connections(
     touched = [line.split("]")[0].removeprefix("[change ") for line in done.stdout.splitlines() if "touching" in line]
     assert sorted(touched) == sorted(f"node-{node}" for node in NODES)
     assert done.stdout.count("whole step") == 1
-    assert "── configure PENDING PLANNING" in done.stderr
-    assert done.stderr.count("── CANCELLED") == 1
+    assert "── configure: PENDING → PLANNING\n" in done.stderr
+    assert "── change: PLANNING → WAIT_PRE_GATE · autorke ticket approve 1\n" in done.stderr
+    assert done.stderr.count("── ticket: CANCELLED") == 1
 
 
 def test_following_as_json_gives_every_event_once(site: Site, standing: UUID, requester: Person) -> None:

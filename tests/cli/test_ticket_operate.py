@@ -57,6 +57,28 @@ def test_show_names_the_failed_node_and_retry_does_only_that(
     assert requester.json("ticket", "show", "1")["state"] == "SUCCEEDED"
 
 
+def test_retry_finds_the_step_that_is_stuck(site: Site, broken: UUID, requester: Person, approver: Person) -> None:
+    WORLD.behave.clear()
+    requester.ok("ticket", "retry", "1")
+    running = requester.run("ticket", "retry", "1")
+    assert (running.exit_code, "no step to retry" in running.stderr) == (5, True)
+    site.work()
+    approver.ok("ticket", "approve", "1", "--yes")
+    site.work()
+    assert requester.json("ticket", "show", "1")["state"] == "SUCCEEDED"
+    over = requester.run("ticket", "cancel", "1", text="y\n")
+    assert (over.exit_code, "[y/N]" in over.stderr) == (5, False), "nothing is asked about a ticket that has ended"
+
+
+def test_what_is_under_way_is_said_in_words(site: Site, requester: Person) -> None:
+    site.toy(requester)
+    assert "configure waits for a worker host" in requester.ok("ticket", "show", "1").stderr
+    with transaction() as session:
+        session.execute(update(Attempt).values(state="RUNNING", runner_id="host-1"))
+    assert "configure is being planned on host-1" in requester.ok("ticket", "show", "1").stderr
+    assert "正在制定变更计划（执行主机 host-1）" in requester.ok("ticket", "show", "1", lang="zh_CN.UTF-8").stderr
+
+
 def test_exclude_takes_a_reason_and_goes_on(site: Site, broken: UUID, requester: Person) -> None:
     assert requester.run("ticket", "exclude", "1", "--node", "node-b").exit_code == 2
     assert requester.run("ticket", "exclude", "1", "--node", "node-b", "--reason", " ").exit_code == 1
@@ -116,11 +138,11 @@ def test_resolve_unknown_nodes(site: Site, requester: Person, approver: Person) 
 def test_resolve_shows_what_a_look_found(site: Site, requester: Person, approver: Person) -> None:
     WORLD.behave["change:b"] = unknown
     stopped(site, requester, approver)
-    detail = approver.json("ticket", "show", "1")
-    attempt = detail["steps"][1]["attempts"][0]["id"]
     seen = {"b": {"suggests": "FAILED", "summary": "no \x1b[1m containers", "evidence": {}}}
     with transaction() as session:
-        session.execute(update(Attempt).where(Attempt.id == UUID(attempt)).values(outcome={"probe": seen}))
+        assert session.execute(
+            update(Attempt).where(Attempt.purpose == "PROBE").values(outcome={"probe": seen}).returning(Attempt.id)
+        ).one()
     done = approver.run("ticket", "resolve", "1", "change", "-r", "x", "--failed", "node-b", text="n\n")
     assert r"no \x1b[1m containers" in done.stderr
     assert "node-b" in done.stderr
