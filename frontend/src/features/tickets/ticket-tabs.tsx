@@ -1,11 +1,12 @@
 /** The tabs of a ticket; the open one is in the address. Each is a chunk of its own. */
-import { Spin, Tabs } from "antd";
+import { Tabs } from "antd";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { openGates } from "./state";
 import { type Tab, TABS } from "./search";
 import type { Ticket } from "./types";
 import { useTicketSearch } from "./use-ticket";
+import { Pending } from "./pending";
 
 export type TabProps = { ticket: Ticket; step: string | null };
 
@@ -30,7 +31,6 @@ function Label({ tab, ticket }: { tab: Tab; ticket: Ticket }) {
 }
 
 export function TicketTabs({ ticket, step, tab }: TabProps & { tab: Tab }) {
-  const { t } = useTranslation("tickets");
   const [, change] = useTicketSearch();
   const Page = PAGES[tab];
   return (
@@ -43,7 +43,7 @@ export function TicketTabs({ ticket, step, tab }: TabProps & { tab: Tab }) {
           label: <Label tab={one} ticket={ticket} />,
           children:
             one === tab ? (
-              <Suspense fallback={<Spin className="tab-pending" aria-label={t("common:loading")} />}>
+              <Suspense fallback={<Pending />}>
                 <Page ticket={ticket} step={step} />
               </Suspense>
             ) : null,

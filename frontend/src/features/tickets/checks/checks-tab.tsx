@@ -1,6 +1,6 @@
 /** Node × check: what was found where, and what to do about it. */
 import { useQuery } from "@tanstack/react-query";
-import { Flex, Spin, Switch } from "antd";
+import { Flex, Switch } from "antd";
 import { useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { asProblem, pick } from "../../../api/problem";
@@ -14,6 +14,7 @@ import type { Plan, Step, Ticket } from "../types";
 import { useTicketSearch } from "../use-ticket";
 import { type MatrixColumn, VirtualMatrix } from "../nodes/virtual-matrix";
 import { type CheckColumn, type CheckRow, CLUSTER, findingsOf, gridOf, isRed, onlyRed } from "./check-grid";
+import { Pending } from "../pending";
 
 const LEVELS: Level[] = ["error", "warning", "unknown", "notrun", "ok"];
 
@@ -157,11 +158,10 @@ function Source({ step, plan, results, catalogue }: { step: Step; plan: Plan; re
 
 /** The validate step keeps its results with its nodes, not in its plan. */
 function FromNodes({ ticket, step, plan, parts }: { ticket: Ticket; step: Step; plan: Plan; parts: PlanParts }) {
-  const { t } = useTranslation("tickets");
   const nodes = useQuery(nodesWithEvidenceQuery(ticket.id));
   const results = useMemo(() => findingsOf(nodes.data ?? [], step.key), [nodes.data, step.key]);
   if (nodes.error) return <ProblemAlert problem={asProblem(nodes.error)} />;
-  if (!nodes.data) return <Spin className="tab-pending" aria-label={t("common:loading")} />;
+  if (!nodes.data) return <Pending />;
   return <Source step={step} plan={plan} results={results} catalogue={parts.catalogue} />;
 }
 
@@ -174,7 +174,7 @@ function FirstWithChecks({ ticket, steps }: { ticket: Ticket; steps: readonly St
   const parts = useMemo(() => (plan ? partsOf(plan) : null), [plan]);
   if (!step) return <EmptyState title={t("checks.none")} text={t("checks.noneText")} />;
   if (plans.error) return <ProblemAlert problem={asProblem(plans.error)} />;
-  if (plans.isPending) return <Spin className="tab-pending" aria-label={t("common:loading")} />;
+  if (plans.isPending) return <Pending />;
   if (plan && parts?.checks) return <Source step={step} plan={plan} results={parts.checks} catalogue={parts.catalogue} />;
   if (plan && parts && parts.catalogue.length > 0 && Object.keys(step.counts).length > 0) {
     return <FromNodes ticket={ticket} step={step} plan={plan} parts={parts} />;

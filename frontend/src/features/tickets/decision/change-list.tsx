@@ -1,10 +1,11 @@
 /** What differs between two plans of a step. Props: `before`, `after` plan hashes; `title`. */
 import { useQuery } from "@tanstack/react-query";
-import { Alert, Spin } from "antd";
+import { Alert } from "antd";
 import { useTranslation } from "react-i18next";
 import { asProblem } from "../../../api/problem";
 import { ProblemAlert } from "../../../components/problem-alert";
 import { changesQuery } from "../queries";
+import { Pending } from "../pending";
 
 const MOST = 40;
 
@@ -18,7 +19,7 @@ export function ChangeList(props: { ticketId: string; step: string; before: stri
   const { t } = useTranslation("tickets");
   const changes = useQuery(changesQuery(props.ticketId, props.step, props.before, props.after));
   if (changes.error) return <ProblemAlert problem={asProblem(changes.error)} />;
-  if (!changes.data) return <Spin size="small" aria-label={t("common:loading")} />;
+  if (!changes.data) return <Pending />;
   return (
     <Alert
       type="warning"

@@ -122,7 +122,6 @@ export function LogLines(props: LinesProps) {
       firstItemIndex={first}
       increaseViewportBy={400}
       defaultItemHeight={LINE_HEIGHT}
-      {...(props.wrap ? {} : { fixedItemHeight: LINE_HEIGHT })}
       initialTopMostItemIndex={{ index: Math.max(0, props.top), align: props.topAlign }}
       followOutput={() => (props.follows ? "auto" : false)}
       atBottomThreshold={LINE_HEIGHT}

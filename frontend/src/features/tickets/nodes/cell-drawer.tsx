@@ -1,7 +1,7 @@
 /** One node in one step: its attempts, how each ended, the evidence, and the log. Props: `ticket`, `node`. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Drawer, Flex, Segmented, Select, Spin } from "antd";
+import { Drawer, Flex, Segmented, Select } from "antd";
 import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { pick } from "../../../api/problem";
@@ -15,6 +15,7 @@ import { runsOf } from "../rail";
 import { StateText } from "../state-text";
 import { asError, type Step, type Ticket } from "../types";
 import { useTicketSearch } from "../use-ticket";
+import { Pending } from "../pending";
 
 /** What was found and done there: by step and attempt, asked for only when somebody looks. */
 function Evidence({ ticketId, nodeId, step, n }: { ticketId: string; nodeId: string; step: string; n: number }) {
@@ -112,7 +113,7 @@ export function CellDrawer({ ticket, node }: { ticket: Ticket; node: MatrixNode 
         {result ? <Outcome result={result} /> : <p className="muted">{t("cell.none")}</p>}
         {result && <Evidence ticketId={ticket.id} nodeId={node.id} step={step.key} n={result.n} />}
         {result && (
-          <Suspense fallback={<Spin />}>
+          <Suspense fallback={<Pending />}>
             <LogView key={`${step.key} ${result.n}`} ticketId={ticket.id} step={step.key} nodeId={node.id} attempt={result.n} />
           </Suspense>
         )}

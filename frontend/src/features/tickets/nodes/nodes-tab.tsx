@@ -1,6 +1,6 @@
 /** Node × step: who is where, who failed, and what may be done with those that are chosen. */
 import { useQuery } from "@tanstack/react-query";
-import { Button, Flex, Input, Spin } from "antd";
+import { Button, Flex, Input } from "antd";
 import { useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { asProblem, pick } from "../../../api/problem";
@@ -30,6 +30,7 @@ import { CellDrawer } from "./cell-drawer";
 import { NodeCell, NodeHead } from "./node-cell";
 import { SelectionBar } from "./selection-bar";
 import { type MatrixColumn, VirtualMatrix } from "./virtual-matrix";
+import { Pending } from "../pending";
 
 const NONE: readonly MatrixNode[] = [];
 
@@ -129,7 +130,7 @@ export function NodesTab({ ticket }: TabProps) {
   const cell = useCallback((node: MatrixNode, step: string) => <NodeCell node={node} step={step} skipped={skipped.has(step)} />, [skipped]);
   const rowHead = useCallback((node: MatrixNode) => <NodeHead node={node} />, []);
   if (matrix.error) return <ProblemAlert problem={asProblem(matrix.error)} />;
-  if (matrix.isPending) return <Spin className="tab-pending" aria-label={t("common:loading")} />;
+  if (matrix.isPending) return <Pending />;
   const chosen = new Set(selectedNodes(selection));
   const chosenNodes = nodes.filter((node) => chosen.has(node.id));
   const opened = search.node === undefined ? undefined : nodes.find((node) => node.id === search.node);

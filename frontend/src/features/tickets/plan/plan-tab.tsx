@@ -1,6 +1,6 @@
 /** What a step will do, exactly: the frozen plan that an approval binds to, and how it differs from earlier rounds. */
 import { useQuery } from "@tanstack/react-query";
-import { Alert, Flex, Select, Spin } from "antd";
+import { Alert, Flex, Select } from "antd";
 import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import { asProblem, pick } from "../../../api/problem";
@@ -18,6 +18,7 @@ import { useSeen } from "../use-seen";
 import { useTicketSearch } from "../use-ticket";
 import { driftOf, partsOf } from "./plan-model";
 import { PlanParts } from "./plan-parts";
+import { Pending } from "../pending";
 
 function roundLabel(t: TFunction<"tickets">, plan: Plan): string {
   return plan.superseded_at === null ? t("plan.roundNow", { round: plan.round }) : t("plan.round", { round: plan.round });
@@ -145,6 +146,6 @@ export function PlanTab({ ticket, step: key }: TabProps) {
   const plans = useQuery({ ...plansQuery(ticket.id, key ?? ""), enabled: step !== null && step.round > 0 });
   if (!step) return <EmptyState title={t("plan.none")} />;
   if (plans.error) return <ProblemAlert problem={asProblem(plans.error)} />;
-  if (plans.isLoading) return <Spin className="tab-pending" aria-label={t("common:loading")} />;
+  if (plans.isLoading) return <Pending />;
   return plans.data && plans.data.length > 0 ? <Shown ticket={ticket} step={step} plans={plans.data} /> : <NoPlan step={step} />;
 }
