@@ -75,7 +75,7 @@ def test_a_long_log_opens_at_once_and_is_searched(
     visitor.check_accessible()
 
     begun = time.monotonic()
-    page.get_by_role("button", name="First error").click()
+    page.get_by_role("button", name="First error", exact=True).click()
     expect(row(page, ERROR)).to_contain_text(f"<script>alert({ERROR})</script>")
     jumped = time.monotonic() - begun
     print(f"page with {LINES} lines opened in {opened:.2f} s, first error after {jumped:.3f} s")  # noqa: T201
@@ -159,6 +159,6 @@ def test_all_nodes_by_time_and_from_there_to_one(
     expect(page.locator(".log-node").first).to_be_visible()
     visitor.check_accessible()
     visitor.picture("log-merged")
-    page.get_by_role("button", name="First error").click()
+    page.get_by_role("button", name="First error", exact=True).click()
     expect(page).to_have_url(re.compile(r"node=l"))
     expect(page.locator(".log-line[data-current]")).to_contain_text("FAILED")

@@ -7,7 +7,7 @@ import { useTranslation } from "react-i18next";
 import { pick } from "../../api/problem";
 import { StateTag } from "../../components/state-tag";
 import { UserName } from "../../components/user-name";
-import { decideAll, type Outcome } from "./queries";
+import { type Outcome, sendDecisions } from "./queries";
 import { type Row, signable, type Verdict } from "./state";
 
 type Props = { rows: readonly Row[]; verdict: Verdict; onClose: (done: string[]) => void };
@@ -52,7 +52,7 @@ function useDecisions({ rows, verdict }: Props) {
   const [state, setState] = useState<"asked" | "running" | "over">("asked");
   const send = async (comment: string) => {
     setState("running");
-    await decideAll(rows, verdict, comment, (id, outcome) => setOutcomes((known) => new Map(known).set(id, outcome)));
+    await sendDecisions(rows, verdict, comment, (found) => setOutcomes((known) => new Map([...known, ...found])));
     setState("over");
     void queryClient.invalidateQueries({ queryKey: ["inbox"] });
     void queryClient.invalidateQueries({ queryKey: ["tickets"] });

@@ -78,10 +78,10 @@ function since(row: Row) {
 
 function columns(t: TFunction<"inbox">, tab: Tab): Columns {
   const start: Columns = [
-    { title: t("column.number"), key: "number", width: 76, render: (_, row) => <TicketLink number={row.ticket.number} /> },
+    { title: t("column.number"), key: "number", width: 88, render: (_, row) => <TicketLink number={row.ticket.number} /> },
     { title: t("column.flow"), key: "flow", width: 240, render: (_, row) => <What row={row} /> },
     { title: t("column.cluster"), key: "cluster", width: 120, ellipsis: true, render: (_, row) => <bdi>{row.ticket.cluster_name ?? "–"}</bdi> },
-    { title: t("column.targets"), key: "targets", width: 64, align: "right", render: (_, row) => row.ticket.targets },
+    { title: t("column.targets"), key: "targets", width: 80, align: "right", render: (_, row) => row.ticket.targets },
   ];
   const middle: Columns =
     tab === "approve"
@@ -126,7 +126,7 @@ export function InboxTable({ tab, rows, loading, cursor, onPoint, selected, onSe
       columns={columns(t as unknown as TFunction<"inbox">, tab)}
       dataSource={[...rows]}
       pagination={false}
-      scroll={{ x: 1000 }}
+      tableLayout="fixed"
       {...(tab === "approve" ? { rowSelection: selection } : {})}
       onRow={(row) => ({
         tabIndex: row.ticket.id === cursor ? 0 : -1,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cursorAt, decisionOf, type Gate, keyOf, late, readInboxSearch, type Row, signable, subjectsOf, waitingSince } from "./state";
+import { cursorAt, type Gate, itemOf, keyOf, late, readInboxSearch, type Row, signable, subjectsOf, waitingSince } from "./state";
 
 const gate = (id: string, changes: Partial<Gate> = {}): Gate => ({
   gate_id: id,
@@ -23,13 +23,12 @@ describe("what one decision signs", () => {
   it("takes gates that one may sign, all for the same person", () => {
     const mixed = row("t", [gate("a", { may_sign: false }), gate("b", { acting_for: "x" }), gate("c"), gate("d", { acting_for: "x" })]);
     expect(signable(mixed).map((one) => one.gate_id)).toEqual(["b", "d"]);
-    expect(decisionOf(mixed, "approve", " fine ")).toEqual({
+    expect(itemOf(mixed, "approve")).toEqual({
+      ticket_id: "t",
       gates: [{ gate_id: "b", subject_hash: "b".repeat(64) }, { gate_id: "d", subject_hash: "d".repeat(64) }],
-      decision: "approve",
-      comment: "fine",
       acting_for: "x",
     });
-    expect(decisionOf(mixed, "reject", "no").gates).toHaveLength(1);
+    expect(itemOf(mixed, "reject").gates).toHaveLength(1);
   });
 
   it("is about the chosen rows, else the one under the cursor, never about rows without a gate of one's own", () => {

@@ -30,20 +30,18 @@ const LATE_MS = 24 * 60 * 60_000;
 /** Waiting for longer than a day: nobody should. */
 export const late = (since: string | null, now: number): boolean => since !== null && now - Date.parse(since) > LATE_MS;
 
-export type Decided = {
+export type Item = {
+  ticket_id: string;
   gates: Array<{ gate_id: string; subject_hash: string }>;
-  decision: Verdict;
-  comment: string;
   acting_for: string | null;
 };
 
 /** What is sent for one ticket. A rejection of one gate ends the matter, so it names only the first. */
-export function decisionOf(row: Row, decision: Verdict, comment: string): Decided {
+export function itemOf(row: Row, decision: Verdict): Item {
   const gates = signable(row);
   return {
+    ticket_id: row.ticket.id,
     gates: (decision === "reject" ? gates.slice(0, 1) : gates).map(({ gate_id, subject_hash }) => ({ gate_id, subject_hash })),
-    decision,
-    comment: comment.trim(),
     acting_for: gates[0]?.acting_for ?? null,
   };
 }
