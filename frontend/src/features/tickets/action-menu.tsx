@@ -48,7 +48,14 @@ export function ActionMenu({ ticket, onAsk }: { ticket: Ticket; onAsk: (key: Act
             {t(`action.${key}`)}
           </ReasonButton>
         ))}
-      <Dropdown menu={{ items }} trigger={["click"]} placement="bottomRight" classNames={{ root: "action-dropdown" }}>
+      {/* Inside the page's landmark, like the button that opens it. */}
+      <Dropdown
+        menu={{ items }}
+        trigger={["click"]}
+        placement="bottomRight"
+        classNames={{ root: "action-dropdown" }}
+        getPopupContainer={(button) => button.parentElement ?? document.body}
+      >
         <Button icon={<EllipsisOutlined />} aria-haspopup="menu" data-testid="more-actions">
           {t("action.more")}
         </Button>
