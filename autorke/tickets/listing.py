@@ -89,6 +89,7 @@ def _row(
         "flow_title": ticket.flow_snapshot["title"],
         "requester_name": requester_name,
         "cluster_name": cluster_name,
+        "risk": stands.risk,
         "targets": stands.targets,
         "progress": stands.progress(),
         "step_key": step.key if step else None,

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query
 
 from autorke.core.schemas import Page
-from autorke.tickets import actions, approvals, decisions, listing, schemas, seen, service
+from autorke.tickets import actions, approvals, decisions, flows, listing, schemas, seen, service
 from autorke.tickets.detail import detail
 from autorke.tickets.models import TicketSeen
 from autorke.tickets.plandiff import Change
@@ -16,7 +16,7 @@ from autorke.users.access import Actor
 from autorke.users.deps import allowed
 from autorke.web.deps import PageDep, SessionDep
 from autorke.web.paging import Slice
-from autorke.workflow import commands, definition
+from autorke.workflow import commands
 
 router = APIRouter(tags=["tickets"])
 
@@ -28,12 +28,9 @@ Resolver = Annotated[Actor, allowed(RESOLVE)]
 
 
 @router.get("/flows", response_model=list[schemas.FlowOut])
-def list_flows(_actor: Reader) -> list[dict[str, Any]]:
-    """Every flow with all its steps and the form it takes."""
-    return [
-        {**flow.snapshot(), "request_schema": flow.request.model_json_schema()}
-        for flow in sorted(definition.flows(), key=lambda flow: flow.name)
-    ]
+def list_flows(_actor: Reader, session: SessionDep) -> list[dict[str, Any]]:
+    """Every flow with all its steps, the form it takes, its risk, and how long its last tickets took."""
+    return flows.listing(session)
 
 
 @router.get("/tickets", response_model=Page[schemas.TicketOut])

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from autorke.core.schemas import In, Out, Words
+from autorke.tickets.flows import Risk
 
 PlanHash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -96,12 +97,22 @@ class DelegationOut(Out):
     reason: str
 
 
+class DurationOut(Out):
+    """Of the last tickets that succeeded, at most 30, from submit to end."""
+
+    tickets: int
+    mean_seconds: float
+    median_seconds: float
+
+
 class FlowOut(Out):
     name: str
     version: int
     title: Words
     steps: list[dict[str, Any]]
     request_schema: dict[str, Any]
+    risk: Risk = Field(description="By the worst that one of its steps may do")
+    duration: DurationOut | None = Field(description="null before the first success")
 
 
 class WaitsOut(Words):
@@ -130,6 +141,7 @@ class TicketOut(Out):
     requester_id: UUID
     requester_name: str | None
     summary: str
+    risk: Risk = Field(description="By the worst that one of its steps may do, skipped ones left out")
     targets: int = Field(description="Nodes that were frozen at the submit")
     progress: ProgressOut
     step_key: str | None = Field(description="The step at which it stands, or stood when it ended")

@@ -15,8 +15,9 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from autorke.core.errors import Text
+from autorke.tickets.flows import Risk, risk_of
 from autorke.workflow import attempts, locks
-from autorke.workflow.definition import Unit
+from autorke.workflow.definition import Effect, Unit
 from autorke.workflow.models import Attempt, NodeResult, StepRow, Ticket, TicketNode
 from autorke.workflow.states import (
     CLOSED_STEP,
@@ -86,6 +87,7 @@ class StepNow:
     ord: int
     key: str
     unit: str
+    effect: Effect
     state: StepState
     attempt: str | None = None
 
@@ -103,6 +105,11 @@ class Standing:
     def now(self) -> StepNow | None:
         """The step at which the ticket stands, or stood when it ended; None when all are closed."""
         return next((step for step in self.steps if step.state not in CLOSED_STEP), None)
+
+    @property
+    def risk(self) -> Risk:
+        """Of what the ticket really runs: a skipped step breaks nothing."""
+        return risk_of(step.effect for step in self.steps if step.state is not StepState.SKIPPED)
 
     def progress(self) -> dict[str, int]:
         """Node × step results, a step that runs once counts one; skipped steps and excluded nodes count nothing."""
@@ -122,13 +129,14 @@ def standings(session: Session, ticket_ids: Collection[UUID]) -> Mapping[UUID, S
     """Three statements for any number of tickets."""
     found: dict[UUID, Standing] = defaultdict(Standing)
     query = (
-        select(StepRow.ticket_id, StepRow.id, StepRow.ord, StepRow.key, StepRow.unit, StepRow.state, Attempt.state)
+        select(StepRow.ticket_id, StepRow.id, StepRow.ord, StepRow.key, StepRow.unit, StepRow.effect, StepRow.state)
+        .add_columns(Attempt.state)
         .outerjoin(Attempt, (Attempt.step_id == StepRow.id) & (Attempt.n == StepRow.current_n))
         .where(StepRow.ticket_id.in_(ticket_ids))
         .order_by(StepRow.ticket_id, StepRow.ord)
     )
-    for ticket_id, step_id, place, key, unit, state, attempt in session.execute(query):
-        found[ticket_id].steps.append(StepNow(step_id, place, key, unit, StepState(state), attempt))
+    for ticket_id, step_id, place, key, unit, effect, state, attempt in session.execute(query):
+        found[ticket_id].steps.append(StepNow(step_id, place, key, unit, Effect(effect), StepState(state), attempt))
     counted = select(TicketNode.ticket_id, func.count(), func.count().filter(TicketNode.excluded_at.is_(None)))
     for ticket_id, targets, wanted in session.execute(
         counted.where(TicketNode.ticket_id.in_(ticket_ids)).group_by(TicketNode.ticket_id)

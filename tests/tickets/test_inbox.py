@@ -52,6 +52,7 @@ def test_a_row_says_what_the_ticket_is_and_what_it_waits_for(office: Office, li:
     shown = row["ticket"]
     assert (shown["number"], shown["requester_name"], shown["cluster_name"]) == (ticket.number, "li", "north")
     assert (shown["targets"], shown["step_key"], shown["flow_title"]["zh"]) == (2, "configure", "toy")
+    assert shown["risk"] == "medium"
     assert shown["progress"] == {
         "done": 0,
         "failed": 0,

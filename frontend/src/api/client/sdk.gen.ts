@@ -1245,7 +1245,7 @@ export const downloadRevision = <ThrowOnError extends boolean = true>(options: O
 /**
  * List Flows
  *
- * Every flow with all its steps and the form it takes.
+ * Every flow with all its steps, the form it takes, its risk, and how long its last tickets took.
  */
 export const listFlows = <ThrowOnError extends boolean = true>(options?: Options<ListFlowsData, ThrowOnError>): RequestResult<ListFlowsResponses, ListFlowsErrors, ThrowOnError, 'data'> => (options?.client ?? client).get<ListFlowsResponses, ListFlowsErrors, ThrowOnError, 'data'>({
     responseStyle: 'data',

@@ -1227,6 +1227,26 @@ export type DelegationOut = {
 };
 
 /**
+ * DurationOut
+ *
+ * Of the last tickets that succeeded, at most 30, from submit to end.
+ */
+export type DurationOut = {
+    /**
+     * Tickets
+     */
+    tickets: number;
+    /**
+     * Mean Seconds
+     */
+    mean_seconds: number;
+    /**
+     * Median Seconds
+     */
+    median_seconds: number;
+};
+
+/**
  * EligibilityIn
  */
 export type EligibilityIn = {
@@ -1498,6 +1518,16 @@ export type FlowOut = {
     request_schema: {
         [key: string]: unknown;
     };
+    /**
+     * Risk
+     *
+     * By the worst that one of its steps may do
+     */
+    risk: 'low' | 'medium' | 'high';
+    /**
+     * null before the first success
+     */
+    duration: DurationOut | null;
 };
 
 /**
@@ -5470,6 +5500,12 @@ export type TicketDetail = {
      */
     summary: string;
     /**
+     * Risk
+     *
+     * By the worst that one of its steps may do, skipped ones left out
+     */
+    risk: 'low' | 'medium' | 'high';
+    /**
      * Targets
      *
      * Nodes that were frozen at the submit
@@ -5640,6 +5676,12 @@ export type TicketOut = {
      * Summary
      */
     summary: string;
+    /**
+     * Risk
+     *
+     * By the worst that one of its steps may do, skipped ones left out
+     */
+    risk: 'low' | 'medium' | 'high';
     /**
      * Targets
      *
