@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
@@ -32,9 +32,11 @@ class Listing:
     limit: int = 50
     cursor: str = ""
     everything: bool = False
+    also: Mapping[str, str] = field(default_factory=dict)
+    """Parameters that this list takes besides."""
 
     def query(self) -> dict[str, Any]:
-        return {"filter": list(self.filters) or None, "sort": self.sort or None}
+        return {**self.also, "filter": list(self.filters) or None, "sort": self.sort or None}
 
 
 def fetch(api: Api, path: str, listing: Listing) -> dict[str, Any]:

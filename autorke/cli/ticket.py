@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import typer
 
-from autorke.cli import lists, resolve, ticket_decide, ticket_follow, ticket_operate
+from autorke.cli import lists, resolve, ticket_decide, ticket_follow, ticket_inbox, ticket_operate
 from autorke.cli.client import Api, connect
 from autorke.cli.errors import BadUsage, NoSuchThing, Unreachable
 from autorke.cli.lists import AllOption, CursorOption, FilterOption, LimitOption, Listing, SortOption
@@ -201,6 +201,7 @@ def show_plan(
     print_plan(chosen[0], node_names(nodes))
 
 
+ticket_inbox.add_to(app)
 ticket_decide.add_to(app)
 ticket_operate.add_to(app)
 ticket_follow.add_to(app)
