@@ -28,7 +28,7 @@ export const machinesQuery = (filter: readonly string[], sort: string | undefine
     queryFn: ({ pageParam, signal }) =>
       listMachines({
         // the first page is on the way of the first look, later ones are fetched ahead of the reader
-        query: { limit: pageParam ? 200 : 100, filter: [...filter], sort: sort ?? "hostname", ...(pageParam ? { cursor: pageParam } : {}) },
+        query: { limit: pageParam ? 200 : 60, filter: [...filter], sort: sort ?? "hostname", ...(pageParam ? { cursor: pageParam } : {}) },
         signal,
       }),
     initialPageParam: "",
