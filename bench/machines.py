@@ -130,18 +130,40 @@ def _config(port: int, changed: int) -> CmdbConfig:
 
 
 @contextmanager
-def _database() -> Iterator[None]:
+def configured(url: str) -> Iterator[None]:
+    """This process as the product on a database, with a key of its own."""
     key = os.environ.get("AUTORKE_SECRET_KEY")
     os.environ["AUTORKE_SECRET_KEY"] = crypto.new_key()
     get_settings.cache_clear()
-    with throwaway.postgres() as url:
-        engine = db.make_engine(url.render_as_string(hide_password=False))
-        db.Base.metadata.create_all(engine)
-        db.configure(engine)
+    engine = db.make_engine(url)
+    db.configure(engine)
+    try:
         yield
+    finally:
         engine.dispose()
-    os.environ.pop("AUTORKE_SECRET_KEY") if key is None else os.environ.update(AUTORKE_SECRET_KEY=key)
-    get_settings.cache_clear()
+        os.environ.pop("AUTORKE_SECRET_KEY") if key is None else os.environ.update(AUTORKE_SECRET_KEY=key)
+        get_settings.cache_clear()
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    with throwaway.postgres() as url, configured(url.render_as_string(hide_password=False)):
+        db.Base.metadata.create_all(db.get_engine())
+        yield
+
+
+def fill() -> None:
+    """The configured database gets its machines as it does in production: by a sync."""
+    with _cmdb() as port:
+        sync.run_sync(_source(port))
+    with db.transaction() as session:
+        session.execute(text("analyze"))
+
+
+def _source(port: int) -> UUID:
+    with db.transaction() as session:
+        config = _config(port, 0)
+        return service.create_source(session, config=config, fields={"name": "bench"}).id
 
 
 def _peak_mb() -> float:
@@ -308,9 +330,7 @@ def _times(calls: list[Callable[[], Any]]) -> dict[str, Any]:
 def run() -> dict[str, Any]:
     """Seconds and milliseconds; `ratio_to_copy` is the sync's time against the bare COPY of its rows in this run."""
     with _database(), _cmdb() as port:
-        with db.transaction() as session:
-            config = _config(port, 0)
-            source_id = service.create_source(session, config=config, fields={"name": "bench"}).id
+        source_id = _source(port)
         copy = _bare_copy(port)
         syncs = {"first": _sync(source_id, port, 0), "unchanged": _sync(source_id, port, 0)}
         syncs["one_percent_changed"] = _sync(source_id, port, 1)
