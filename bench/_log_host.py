@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
 import sys
 import time
@@ -18,7 +19,7 @@ from uuid import UUID
 from autorke.core.redact import Secrets
 from autorke.workflow.logstore import LogWriter
 
-WORDS = "ok: [{node}] TASK init_worker : kernel settings {n}, net.ipv4.ip_forward = 1, changed, item 12 of 40"
+WORDS = "ok changed task kubelet pull image rancher/hyperkube sysctl net.ipv4.ip_forward docker node ready label taint"
 FAULT = "failed: Install Docker: no package docker-ce on {node}"
 STEP = 0.02
 
@@ -31,15 +32,22 @@ def write(ticket: str, attempt: str, nodes: str, lines: str, rate: str, fault: s
         secrets.add(f"secret-of-the-bench-{number:032x}")
     count, each, per_second, bad = int(nodes), int(lines), float(rate), int(fault)
     names = [f"node-{number:04}" for number in range(count)]
+    texts = _texts()
     began, written = time.monotonic(), 0
     with LogWriter(UUID(ticket), UUID(attempt), secrets) as writer:
         for n in range(1, each + 1):
             for name in names:
-                writer.line(name, (FAULT if n == bad else WORDS).format(node=name, n=n))
+                writer.line(name, FAULT.format(node=name) if n == bad else f"{texts[written % len(texts)]} {n}")
                 written += 1
                 if per_second and written % max(1, int(per_second * STEP)) == 0:
                     time.sleep(max(0.0, began + written / per_second - time.monotonic()))
     return {"lines": written, "seconds": time.monotonic() - began}
+
+
+def _texts() -> list[str]:
+    """Lines as long as Ansible's and rke's (about 100 bytes with the time), with a digest in each: they pack badly."""
+    dice, words = random.Random(1), WORDS.split()  # noqa: S311  the same lines in every run
+    return [f"{' '.join(dice.choices(words, k=6))} sha256:{dice.getrandbits(96):024x}" for _ in range(20_000)]
 
 
 @dataclass

@@ -143,8 +143,8 @@ class Secrets:
         for at in range(len(end)):
             length = len(end) - at
             if length >= MIN_LENGTH:
-                known = needles.get(end[at : at + MIN_LENGTH], ())
-                if any(len(needle) > length and needle.startswith(end[at:]) for needle in known):
+                known = needles.get(end[at : at + MIN_LENGTH])
+                if known and any(len(needle) > length and needle.startswith(end[at:]) for needle in known):
                     return length
             elif end[at:] in self._beginnings:
                 return length

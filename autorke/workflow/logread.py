@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,6 +19,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from autorke.core.db import transaction
 from autorke.workflow import loglevel
 from autorke.workflow.loglevel import STAMP_LENGTH, Level
 from autorke.workflow.models import LogChunk, LogStream
@@ -24,8 +28,12 @@ LONGEST_LINE = 16 * 1024
 PAGE_BYTES = 8 * 1024 * 1024
 SEARCH_BYTES = 160 * 1024 * 1024
 SEARCH_SECONDS = 2.0
-AHEAD = 512
+AHEAD = 256
 """Chunks asked for at once."""
+READERS = 2
+"""Connections that read ahead of one long search: Postgres unpacks what is stored while the text before is searched."""
+LONG = 4 * 1024 * 1024
+"""Bytes of a log that is worth reading ahead."""
 WINDOW = 20_000
 """Lines looked at together when searching backwards."""
 _STAMP = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z ")
@@ -102,7 +110,7 @@ def search(session: Session, stream: LogStream, query: Query, *, from_line: int,
         _search_back(session, stream, query, min(from_line, stream.lines), limit, watch, found)
         return found
     at = from_line
-    for block in blocks(session, stream, from_line, stream.lines):
+    for block in blocks(session, stream, from_line, stream.lines, ahead=stream.bytes > LONG):
         found.lines += [n for n in matches(block, query) if n <= stream.lines][: limit - len(found.lines)]
         at = block.next
         if len(found.lines) >= limit:
@@ -202,35 +210,39 @@ def _stamped(hay: Any, start: int) -> int:
     return STAMP_LENGTH if _STAMP.match(raw.upper()) else 0
 
 
-def blocks(session: Session, stream: LogStream, from_line: int, to_line: int) -> Iterator[Block]:
+def blocks(
+    session: Session, stream: LogStream, from_line: int, to_line: int, *, ahead: bool = False
+) -> Iterator[Block]:
     """Blocks of whole lines that cover these numbers; the last one may hold a few more."""
     n = max(1, from_line)
     last = min(to_line, stream.lines)
     while n <= last:
-        for block in _run(session, stream, n):
-            yield block
-            n = block.next
-            if n > last or block.cut:
-                break
-        else:
-            return
+        with closing(_run(session, stream, n, ahead=ahead)) as run:
+            for block in run:
+                yield block
+                n = block.next
+                if n > last or block.cut:
+                    break
+            else:
+                return
 
 
-def _run(session: Session, stream: LogStream, n: int) -> Iterator[Block]:
+def _run(session: Session, stream: LogStream, n: int, *, ahead: bool) -> Generator[Block]:
     """Blocks from line `n` on, up to the end or behind a line that is too long; that one is the last block."""
     seq = _chunk_with_end_of(session, stream.id, n - 1)
     rest, skip = b"", True
-    for first_line, data in _chunks(session, stream.id, seq):
-        if skip:
-            data, skip = _behind(data, n - first_line), False
-        whole, end, tail = (rest + data).rpartition(b"\n") if b"\n" in data else (b"", b"", rest + data)
-        if end:
-            yield from _split_long(n, whole + end)
-            n += whole.count(b"\n") + 1
-        rest = tail
-        if len(rest) > LONGEST_LINE:
-            yield Block(n, rest[:LONGEST_LINE] + b"\n", cut=True)
-            return
+    with closing(_ahead(stream.id, seq) if ahead else _chunks(session, stream.id, seq)) as chunks:
+        for first_line, data in chunks:
+            if skip:
+                data, skip = _behind(data, n - first_line), False
+            whole, end, tail = (rest + data).rpartition(b"\n") if b"\n" in data else (b"", b"", rest + data)
+            if end:
+                yield from _split_long(n, whole + end)
+                n += whole.count(b"\n") + 1
+            rest = tail
+            if len(rest) > LONGEST_LINE:
+                yield Block(n, rest[:LONGEST_LINE] + b"\n", cut=True)
+                return
     if rest and stream.closed_at is not None:
         yield Block(n, rest + b"\n")
 
@@ -263,19 +275,50 @@ def _chunk_with_end_of(session: Session, stream_id: UUID, line: int) -> int:
     return session.scalar(query) or 0
 
 
-def _chunks(session: Session, stream_id: UUID, seq: int) -> Iterator[tuple[int, bytes]]:
-    """(first line, data) from a chunk on, a few at first and then more at a time, in the binary protocol: in the other
-    one Postgres writes every byte as two digits, which costs more than everything else here."""
+Chunk = tuple[int, bytes]
+"""(first line, data)."""
+
+
+def _chunks(session: Session, stream_id: UUID, seq: int) -> Generator[Chunk]:
+    """From a chunk on, a few at first and then more at a time."""
+    count, rows = 8, [(0, b"")] * 8
+    while len(rows) == count:
+        count = min(count * 4, AHEAD)
+        rows = _fetch(session, stream_id, seq, count)
+        yield from rows
+        seq += len(rows)
+
+
+def _ahead(stream_id: UUID, seq: int) -> Generator[Chunk]:
+    """The same, read by others while the caller works on what is there."""
+
+    def fetch(begin: int) -> list[Chunk]:
+        with transaction() as session:
+            return _fetch(session, stream_id, begin, AHEAD)
+
+    with ThreadPoolExecutor(READERS, thread_name_prefix="log-reader") as pool:
+        waiting = deque(pool.submit(fetch, seq + AHEAD * number) for number in range(READERS))
+        seq += AHEAD * READERS
+        try:
+            while waiting:
+                rows = waiting.popleft().result()
+                if len(rows) == AHEAD:
+                    waiting.append(pool.submit(fetch, seq))
+                    seq += AHEAD
+                yield from rows
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _fetch(session: Session, stream_id: UUID, seq: int, count: int) -> list[Chunk]:
+    """In the binary protocol: in the other one Postgres writes every byte as two digits, which costs more than
+    everything else here."""
     connection: Any = session.connection().connection.driver_connection
-    ahead, rows = 8, 8
-    while rows == ahead:
-        rows, ahead = 0, min(ahead * 4, AHEAD)
-        with connection.cursor(binary=True) as cursor:
-            cursor.execute(
-                "select first_line, data from log_chunk where stream_id = %s and seq >= %s order by seq limit %s",
-                (stream_id, seq, ahead),
-            )
-            for first_line, data in cursor:
-                rows += 1
-                yield first_line, data
-        seq += rows
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(
+            "select first_line, data from log_chunk where stream_id = %s and seq >= %s order by seq limit %s",
+            (stream_id, seq, count),
+        )
+        rows: list[Chunk] = cursor.fetchall()
+        return rows

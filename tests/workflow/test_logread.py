@@ -164,8 +164,10 @@ def search_all(stream: LogStream, query: Query, limit: int, *, back: bool) -> li
 def test_a_search_finds_what_looking_at_every_line_finds(
     attempt: Where, back: bool, seed: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one call and in many, whatever the bounds of a call are."""
+    """In one call and in many, whatever the bounds of a call are; read by itself and by others ahead of it."""
     monkeypatch.setattr(logread, "WINDOW", 70)
+    monkeypatch.setattr(logread, "AHEAD", 5)
+    monkeypatch.setattr(logread, "LONG", 0 if seed else logread.LONG)
     write_much(attempt, seed=8)
     stream = stream_of(attempt[1])
     lines = whole(stream)
