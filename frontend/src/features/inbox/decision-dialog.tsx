@@ -2,7 +2,8 @@
  * with the ids that were decided. */
 import { useQueryClient } from "@tanstack/react-query";
 import { Button, Flex, Input, Modal } from "antd";
-import { useState } from "react";
+import type { TextAreaRef } from "antd/es/input/TextArea";
+import { type Ref, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { pick } from "../../api/problem";
 import { StateTag } from "../../components/state-tag";
@@ -61,7 +62,7 @@ function useDecisions({ rows, verdict }: Props) {
   return { outcomes, state, send, done };
 }
 
-function Comment({ value, missing, onChange }: { value: string; missing: boolean; onChange: (value: string) => void }) {
+function Comment({ field, value, missing, onChange }: { field: Ref<TextAreaRef>; value: string; missing: boolean; onChange: (value: string) => void }) {
   const { t } = useTranslation("inbox");
   return (
     <div>
@@ -69,8 +70,8 @@ function Comment({ value, missing, onChange }: { value: string; missing: boolean
         {t("decide.comment")}
         <Input.TextArea
           rows={3}
+          ref={field}
           maxLength={4000}
-          autoFocus
           value={value}
           status={missing ? "error" : ""}
           onChange={(event) => onChange(event.target.value)}
@@ -91,6 +92,7 @@ export function DecisionDialog(props: Props) {
   const { rows, verdict } = props;
   const [comment, setComment] = useState("");
   const [missing, setMissing] = useState(false);
+  const field = useRef<TextAreaRef>(null);
   const { outcomes, state, send, done } = useDecisions(props);
   const decideNow = () => {
     if (verdict === "reject" && comment.trim() === "") setMissing(true);
@@ -102,6 +104,7 @@ export function DecisionDialog(props: Props) {
       title={t(`decide.title.${verdict}`, { count: rows.length })}
       width={640}
       mask={{ closable: false }}
+      afterOpenChange={(open) => open && field.current?.focus()}
       closable={state !== "running"}
       onCancel={() => props.onClose(done)}
       footer={
@@ -132,7 +135,7 @@ export function DecisionDialog(props: Props) {
         </ul>
         <div role="status">{state === "over" && t("decide.over", { done: done.length, refused: rows.length - done.length })}</div>
         {state === "asked" && (
-          <Comment value={comment} missing={missing && comment.trim() === ""} onChange={setComment} />
+          <Comment field={field} value={comment} missing={missing && comment.trim() === ""} onChange={setComment} />
         )}
       </Flex>
     </Modal>

@@ -87,7 +87,7 @@ function columns(t: TFunction<"inbox">, tab: Tab): Columns {
     tab === "approve"
       ? [
           { title: t("column.gate"), key: "gate", render: (_, row) => <Gates row={row} /> },
-          { title: t("column.since"), key: "since", width: 108, render: (_, row) => since(row) },
+          { title: t("column.since"), key: "since", width: 124, render: (_, row) => since(row) },
         ]
       : [
           { title: t("column.state"), key: "state", width: 140, render: (_, row) => <StateText kind="ticket" state={row.ticket.state} badge /> },

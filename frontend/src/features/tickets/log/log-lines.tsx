@@ -1,6 +1,6 @@
 /** Lines of a log, painted only where they are looked at. A line that is not there yet says "loading" at its place.
- * Props: `count` rows; `rowAt`, `numberAt` of an index; `current` the marked one; `q` is marked in the text. */
-import { memo, type ReactNode, type Ref, useImperativeHandle, useRef } from "react";
+ * Give it another key when `wrap` changes. Props: `count` rows; `rowAt`, `numberAt` of an index; `current` the marked one; `q` is marked in the text. */
+import { memo, type ReactNode, type Ref, useImperativeHandle, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Virtuoso, type VirtuosoHandle } from "react-virtuoso";
 import type { Line } from "./log-sources";
@@ -24,6 +24,7 @@ export type LinesProps = {
   current: number | null;
   q: string;
   wrap: boolean;
+  /** Where it begins. */
   top: number;
   topAlign: "center" | "end" | "start";
   follows: boolean;
@@ -100,6 +101,8 @@ const ENDS = {
 export function LogLines(props: LinesProps) {
   const list = useRef<VirtuosoHandle>(null);
   const last = useRef(0);
+  // Where it begins is said once: said again, it would go back there.
+  const [begin] = useState(() => ({ index: Math.max(0, props.top), align: props.topAlign }));
   const first = props.firstIndex ?? 0;
   useImperativeHandle(props.ref, () => ({
     show: (index, align = "center") => list.current?.scrollToIndex({ index, align, behavior: "auto" }),
@@ -111,7 +114,6 @@ export function LogLines(props: LinesProps) {
   };
   return (
     <Virtuoso<unknown, Ends>
-      key={String(props.wrap)}
       ref={list}
       className="log-lines"
       data-wrap={props.wrap || undefined}
@@ -122,7 +124,7 @@ export function LogLines(props: LinesProps) {
       firstItemIndex={first}
       increaseViewportBy={400}
       defaultItemHeight={LINE_HEIGHT}
-      initialTopMostItemIndex={{ index: Math.max(0, props.top), align: props.topAlign }}
+      initialTopMostItemIndex={begin}
       followOutput={() => (props.follows ? "auto" : false)}
       atBottomThreshold={LINE_HEIGHT}
       atBottomStateChange={props.onBottom}

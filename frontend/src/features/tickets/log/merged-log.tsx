@@ -168,7 +168,7 @@ export function MergedLog(props: MergedLogProps) {
       {state !== null && lines.length > 0 && (
         <div className="log-frame">
           <LogLines
-            key={controls.level}
+            key={`${controls.level} ${controls.wrap}`}
             ref={list}
             label={t("lines.label")}
             count={lines.length}

@@ -34,6 +34,12 @@ const numberAt = (shown: Shown, index: number): number => shown.numbers?.[index]
 const indexOf = (shown: Shown, line: number): number =>
   shown.numbers ? Math.min(indexFrom(shown.numbers, line), shown.count - 1) : line - shown.base - 1;
 
+/** The index of the marked line, if it is among those shown. */
+function marked(shown: Shown, line: number | null): number | null {
+  const index = line === null ? -1 : indexOf(shown, line);
+  return index >= 0 && numberAt(shown, index) === line ? index : null;
+}
+
 /** What is before or behind the part of a very long log that is shown. */
 function Beyond({ base, total, onShow, behind }: { base: number; total: number; onShow: (line: number) => void; behind: boolean }) {
   const { t, i18n } = useTranslation("log");
@@ -60,23 +66,22 @@ function Status({ cache, line }: { cache: LineCache; line: number | null }) {
   );
 }
 
-/** Moves through the log. `part` is the beginning of what is shown of a very long log. */
+/** Moves through the log; `start` says which part of a very long one is shown. */
 function useMoves(props: StreamLogProps, cache: LineCache, filter: MatchFinder | null) {
   const list = useRef<LinesHandle>(null);
   const [following, tell] = useReducer(follow, null, () =>
     startFollow(cache.total, props.line === null && props.stream.closed_at === null),
   );
-  const [start, setStart] = useState({ line: props.line ?? (following.on ? cache.total : 1), part: 0 });
-  const base = baseFor(following.on ? cache.total : start.line, cache.total);
+  const [start, setStart] = useState(props.line ?? (following.on ? cache.total : 1));
+  const base = baseFor(following.on ? cache.total : start, cache.total);
   const shown: Shown = filter
     ? { count: filter.lines.length, base: 0, numbers: filter.lines }
     : { count: sizeOf(base, cache.total), base, numbers: null };
   const go = (line: number, mark = true) => {
     tell({ kind: "away" });
     if (mark) props.onLine(line);
-    const elsewhere = baseFor(line, cache.total);
-    setStart({ line, part: elsewhere });
-    if (filter !== null || elsewhere === base) list.current?.show(indexOf(shown, line));
+    setStart(line);
+    if (filter !== null || baseFor(line, cache.total) === base) list.current?.show(indexOf(shown, line));
   };
   const end = () => list.current?.show(shown.count - 1, "end");
   const toggle = () => {
@@ -165,16 +170,16 @@ export function StreamLog(props: StreamLogProps) {
       ) : (
         <div className="log-frame">
           <LogLines
-            key={`${controls.level} ${moves.base}`}
+            key={`${controls.level} ${moves.base} ${controls.wrap}`}
             ref={moves.list}
             label={t("lines.label")}
             count={shown.count}
             rowAt={(index) => cache.get(numberAt(shown, index))}
             numberAt={(index) => numberAt(shown, index)}
-            current={props.line === null ? null : indexOf(shown, props.line)}
+            current={marked(shown, props.line)}
             q={search.q}
             wrap={controls.wrap}
-            top={following.on ? shown.count - 1 : indexOf(shown, filter ? (props.line ?? numberAt(shown, 0)) : moves.start.line)}
+            top={following.on ? shown.count - 1 : indexOf(shown, filter ? (props.line ?? numberAt(shown, 0)) : moves.start)}
             topAlign={following.on ? "end" : props.line === null ? "start" : "center"}
             follows={following.on}
             header={filter ? null : <Beyond behind={false} base={moves.base} total={cache.total} onShow={go} />}
