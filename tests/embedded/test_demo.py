@@ -19,8 +19,8 @@ from tests.embedded.tree import FULL, Tree, survivors, up
 
 DEMO = (*FULL[:-1], "demo", "--preset", "small")
 WITH_HISTORY = (*FULL[:-1], "demo", "--preset", "demo-small")
-START = 120.0
-HISTORY = 400.0
+START = 300.0
+HISTORY = 600.0
 QUICK = {"AUTORKE_LEASE": "PT4S", "AUTORKE_HEARTBEAT": "PT1S"}
 OUTCOMES = {
     "web-pool": "SUCCEEDED",
@@ -57,7 +57,7 @@ def logins(tree: Tree) -> dict[str, str]:
     return dict(re.findall(r"^  (\w+) +(\S{16,})  ", tree.output, re.MULTILINE))
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_the_demo_is_filled_once_and_again_only_when_asked(place: Path) -> None:
     with up(place / "data", place / "first", DEMO) as tree:
         tree.wait_for("Ready", START)
@@ -86,7 +86,7 @@ def test_the_demo_is_filled_once_and_again_only_when_asked(place: Path) -> None:
         assert logins(tree)["admin"] != first["admin"]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.faults
 def test_up_makes_a_first_admin_and_kill_9_leaves_nothing_of_the_product(place: Path) -> None:
     with up(place / "data", place / "out", FULL) as tree:
@@ -123,7 +123,7 @@ def step_state(ticket: dict[str, Any], step: str) -> str:
     return str(next(one["state"] for one in ticket["steps"] if one["key"] == step))
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_a_history_of_every_outcome_is_made_by_running_it_and_kept(place: Path) -> None:
     """Stopped in the middle of it: the next start keeps what was told, and tells the rest."""
     data, kept = place / "data", place / "data" / "sim-demo-small"
@@ -171,7 +171,7 @@ def check_outcomes(tickets: dict[str, dict[str, Any]]) -> None:
     assert len(waiting) == 1
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_visitor_breaks_a_machine_with_the_printed_line(place: Path) -> None:
     with up(place / "data", place / "out", DEMO) as tree:
         tree.wait_for("Ready", START)
@@ -198,7 +198,7 @@ def broken(address: str, machine: str) -> list[str]:
     return list(found[0]["broken"])
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_data_of_another_fleet_are_refused_with_the_way_out(place: Path) -> None:
     with up(place / "data", place / "first", DEMO) as tree:
         tree.wait_for("Ready", START)
