@@ -110,6 +110,7 @@ export function makeTicket(steps: Step[], changes: Partial<Ticket> = {}): Ticket
     cluster_name: "alpha",
     requester_name: "申请人",
     targets: 2,
+    risk: "medium",
     progress: { done: 0, failed: 0, total: 4 },
     step_key: null,
     step_title: null,

@@ -6,7 +6,6 @@ import { asProblem, pick } from "../../api/problem";
 import { CopyButton } from "../../components/copy-button";
 import { ProblemAlert } from "../../components/problem-alert";
 import { TimeText } from "../../components/time-text";
-import { UserName } from "../../components/user-name";
 import { type ActivityGroup, chainHolds, groupsOf, isPerson, placeholders } from "./activity";
 import { JsonView } from "./json-view";
 import { eventsQuery } from "./queries";
@@ -41,7 +40,7 @@ function Entry({ event, sentence }: { event: TicketEvent; sentence: string }) {
       <span className="event-text">
         {isPerson(event) && (
           <strong>
-            <UserName id={event.actor_id} />{" "}
+            <bdi>{event.actor_name ?? event.actor_id?.slice(0, 8)}</bdi>{" "}
           </strong>
         )}
         <span>{sentence}</span>

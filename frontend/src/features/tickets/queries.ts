@@ -3,6 +3,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import {
   cancel,
   close,
+  comparePlans,
   decide,
   exclude,
   getMatrix,
@@ -14,12 +15,14 @@ import {
   listPlans,
   listTicketNodes,
   listTickets,
+  markSeen,
   pause,
   resolve,
   resume,
   retry,
+  unwatchTicket,
+  watchTicket,
 } from "../../api/client";
-import { client } from "../../api/client/client.gen";
 import { toMatrix } from "./matrix";
 import type { Plan, Ticket, TicketEvent } from "./types";
 
@@ -106,20 +109,11 @@ export const plansQuery = (id: string, step: string) =>
     queryFn: async ({ signal }): Promise<Plan[]> => listPlans({ path: { ticket_id: id, step }, signal }),
   });
 
-export type PlanChange = { path: string; before: unknown; after: unknown };
-
 /** What differs between two plans of a step, by their hashes. Plans never change, so neither does this. */
 export const changesQuery = (id: string, step: string, before: string, after: string) =>
   queryOptions({
     queryKey: ["ticket", id, "changes", step, before, after],
-    queryFn: ({ signal }) =>
-      client.get<{ 200: PlanChange[] }, unknown, true, "data">({
-        url: `/api/v1/tickets/${id}/plans/${step}/compare`,
-        query: { before, after },
-        responseStyle: "data",
-        throwOnError: true,
-        signal,
-      }),
+    queryFn: ({ signal }) => comparePlans({ path: { ticket_id: id, step }, query: { before, after }, signal }),
     staleTime: Infinity,
   });
 
@@ -160,3 +154,9 @@ export type ResolutionBody = { verdicts: Record<string, boolean>; reason: string
 
 export const sendResolution = (id: string, attemptId: string, body: ResolutionBody) =>
   resolve({ path: { ticket_id: id, attempt_id: attemptId }, body });
+
+export const sendSeen = (id: string, seq: number, plan_hashes: Record<string, string>) =>
+  markSeen({ path: { ticket_id: id }, body: { seq, plan_hashes } });
+
+export const sendWatch = (id: string, on: boolean) =>
+  on ? watchTicket({ path: { ticket_id: id } }) : unwatchTicket({ path: { ticket_id: id } });

@@ -5,6 +5,7 @@ import {
   decisionGates,
   openGates,
   primaryOf,
+  readingFor,
   secondariesOf,
   staleness,
   stuckStep,
@@ -117,6 +118,16 @@ describe("what was read and what is signed", () => {
     const seen = { seq: 1, plan_hashes: { a: "old", b: "same" }, at: "2026-11-25T21:00:00Z" };
     const changed = changedSinceSeen(makeTicket(steps, { seen }));
     expect(changed.map(({ step, before, after }) => [step.key, before, after])).toEqual([["a", "old", "new"]]);
+  });
+});
+
+describe("what is read while deciding", () => {
+  it("is the plan to be released, else the results to be confirmed", () => {
+    const pre = { gate: makeGate(), step: makeStep("b") };
+    const post = { gate: makeGate({ phase: "POST" }), step: makeStep("a") };
+    expect(readingFor([post, pre])).toEqual({ tab: "plan", step: "b" });
+    expect(readingFor([post])).toEqual({ tab: "nodes", step: "a" });
+    expect(readingFor([])).toBeNull();
   });
 });
 

@@ -41,6 +41,13 @@ export function decisionGates(ticket: Ticket): OpenGate[] {
   return mine.length > 0 ? mine.filter(({ gate }) => gate.acting_for === right) : open;
 }
 
+/** What to have on the screen while deciding: the plan that would be released, else the results to be confirmed. */
+export function readingFor(gates: readonly OpenGate[]): { tab: "plan" | "nodes"; step: string } | null {
+  const plan = gates.find(({ gate }) => gate.phase === "PRE");
+  const first = plan ?? gates[0];
+  return first ? { tab: plan ? "plan" : "nodes", step: first.step.key } : null;
+}
+
 export function unknownAttempt(ticket: Ticket): { step: Step; attempt: Attempt } | null {
   for (const step of ticket.steps) {
     const attempt = step.attempts.find((one) => one.state === "UNKNOWN");

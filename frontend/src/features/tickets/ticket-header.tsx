@@ -1,5 +1,4 @@
 /** What the ticket is, and the one thing to do next. */
-import { Tag } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { pick } from "../../api/problem";
@@ -12,6 +11,7 @@ import { causeOf, currentStep, runsOf } from "./rail";
 import { type Primary, primaryOf } from "./state";
 import { StateText } from "./state-text";
 import type { ActionKey, Ticket } from "./types";
+import { WatchButton } from "./watch-button";
 
 const RESOLVE_PANEL = "resolve-panel";
 
@@ -45,7 +45,8 @@ function Facts({ ticket }: { ticket: Ticket }) {
     <dl className="facts">
       {ticket.cluster_name !== null && <Fact name={t("list.cluster")} value={<bdi>{ticket.cluster_name}</bdi>} />}
       <Fact name={t("head.targets")} value={ticket.targets} />
-      <Fact name={t("list.policy")} value={<Tag>{t(`policy.${ticket.policy}`)}</Tag>} />
+      <Fact name={t("list.risk")} value={t(`risk.${ticket.risk}`)} />
+      <Fact name={t("list.policy")} value={t(`policy.${ticket.policy}`)} />
       <Fact name={t("list.requester")} value={<bdi>{ticket.requester_name ?? ticket.requester_id.slice(0, 8)}</bdi>} />
       <Fact name={t("head.age")} value={<TimeText at={ticket.created_at} />} />
       {ticket.ended_at && <Fact name={t("list.ended")} value={<TimeText at={ticket.ended_at} />} />}
@@ -90,6 +91,7 @@ export function TicketHeader({ ticket, onDecide }: { ticket: Ticket; onDecide: (
         }
         secondary={
           <>
+            {ticket.ended_at === null && <WatchButton ticket={ticket} />}
             <ActionMenu ticket={ticket} onAsk={setAsked} />
           </>
         }

@@ -5,11 +5,12 @@ import { FailureBanner } from "./failure-banner";
 import { currentStep } from "./rail";
 import { ResolvePanel } from "./resolve-panel";
 import type { Tab } from "./search";
-import { stuckStep, unknownAttempt } from "./state";
+import { decisionGates, readingFor, stuckStep, unknownAttempt } from "./state";
 import { StepRail } from "./step-rail";
 import { TicketHeader } from "./ticket-header";
 import { TicketTabs } from "./ticket-tabs";
 import type { Ticket } from "./types";
+import { FirstSeen } from "./use-seen";
 import { useTicketLive, useTicketSearch } from "./use-ticket";
 
 /** The tab that a visitor most likely wants. Asked once: a tab must not change under the eyes of its reader. */
@@ -26,16 +27,22 @@ export function TicketView({ ticket }: { ticket: Ticket }) {
   const step = search.step ?? currentStep(ticket)?.key ?? null;
   const lost = unknownAttempt(ticket);
   const deciding = search.decide === true;
+  const [seenAtFirst] = useState(ticket.seen);
   return (
-    <div className="page ticket" data-testid="ticket" data-state={ticket.state}>
-      <TicketHeader ticket={ticket} onDecide={() => change({ decide: true })} />
-      {lost && <ResolvePanel ticket={ticket} step={lost.step} attempt={lost.attempt} />}
-      {!lost && stuckStep(ticket) && <FailureBanner ticket={ticket} />}
-      <div className="ticket-body" data-deciding={deciding || undefined}>
-        <StepRail ticket={ticket} selected={step} onSelect={(key) => change({ step: key, round: undefined, against: undefined })} />
-        <TicketTabs ticket={ticket} step={step} tab={search.tab ?? first} />
-        {deciding && <DecisionPanel ticket={ticket} onClose={() => change({ decide: undefined })} />}
+    <FirstSeen value={seenAtFirst}>
+      <div className="page ticket" data-testid="ticket" data-state={ticket.state}>
+        <TicketHeader
+          ticket={ticket}
+          onDecide={() => change({ ...readingFor(decisionGates(ticket)), decide: true, round: undefined, against: undefined })}
+        />
+        {lost && <ResolvePanel ticket={ticket} step={lost.step} attempt={lost.attempt} />}
+        {!lost && stuckStep(ticket) && <FailureBanner ticket={ticket} />}
+        <div className="ticket-body" data-deciding={deciding || undefined}>
+          <StepRail ticket={ticket} selected={step} onSelect={(key) => change({ step: key, round: undefined, against: undefined })} />
+          <TicketTabs ticket={ticket} step={step} tab={search.tab ?? first} />
+          {deciding && <DecisionPanel ticket={ticket} onClose={() => change({ decide: undefined, step: undefined })} />}
+        </div>
       </div>
-    </div>
+    </FirstSeen>
   );
 }

@@ -1,13 +1,13 @@
 /** The api's answers about a ticket, narrowed where its description leaves JSON open. */
-import type { AttemptOut, EventOut, GateOut, PlanOut, StepOut, TicketDetail, TicketNodeOut, TicketOut, Words } from "../../api/client";
+import type { AttemptOut, EventOut, GateOut, PlanOut, SeenOut, StepOut, TicketDetail, TicketNodeOut, TicketOut, Words } from "../../api/client";
 
 export type ActionKey = keyof TicketDetail["actions"];
 export type Gate = GateOut;
-export type Attempt = AttemptOut & { override_by?: string | null };
-export type Step = Omit<StepOut, "attempts"> & { attempts: Attempt[] };
+export type Attempt = AttemptOut;
+export type Step = StepOut;
+export type Ticket = TicketDetail;
 /** Which plan, by step, this person has been shown last. */
-export type Seen = { seq: number; plan_hashes: Record<string, string>; at: string };
-export type Ticket = Omit<TicketDetail, "steps"> & { steps: Step[]; seen?: Seen | null; watching?: boolean };
+export type Seen = SeenOut;
 export type Progress = TicketOut["progress"];
 
 /** A ticket as lists show it. */

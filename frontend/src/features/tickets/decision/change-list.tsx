@@ -9,10 +9,16 @@ import { Pending } from "../pending";
 
 const MOST = 40;
 
+/** A stretch of lines is a list of texts. */
+const textOf = (value: unknown): string => {
+  if (typeof value === "string") return value;
+  return Array.isArray(value) && value.every((one) => typeof one === "string") ? value.join("\n") : JSON.stringify(value);
+};
+
 function Value({ value }: { value: unknown }) {
   const { t } = useTranslation("tickets");
   if (value === null || value === undefined) return <span className="muted">{t("changes.nothing")}</span>;
-  return <bdi className="mono wrap">{typeof value === "string" ? value : JSON.stringify(value)}</bdi>;
+  return <bdi className="mono wrap">{textOf(value)}</bdi>;
 }
 
 export function ChangeList(props: { ticketId: string; step: string; before: string; after: string; title: string }) {

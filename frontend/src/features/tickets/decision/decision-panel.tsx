@@ -11,7 +11,6 @@ import { useReasonText } from "../cause-text";
 import { type DecisionBody, sendDecision } from "../queries";
 import { decisionGates, gateKind, type OpenGate, type Staleness, staleness, type Subject, subjects } from "../state";
 import type { Ticket } from "../types";
-import { useSeen } from "../use-seen";
 import { useTicketAction } from "../use-ticket";
 import { Changed } from "./changed";
 import { DecisionComment } from "./decision-comment";
@@ -107,7 +106,6 @@ export function DecisionPanel({ ticket, onClose }: { ticket: Ticket; onClose: ()
   const [missing, setMissing] = useState(false);
   const panel = useRef<HTMLElement>(null);
   useEffect(() => panel.current?.focus(), []);
-  useSeen(ticket, view.visible.filter(({ gate }) => gate.phase === "PRE").map(({ step }) => step));
   const { act, send, pending } = useDecision(ticket, onClose);
   const refusal = useRefusal(view.gates, view.stale, view.chosen.length);
   const reject = () => {
