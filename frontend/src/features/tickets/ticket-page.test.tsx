@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { http, HttpResponse } from "msw";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { expectAccessible } from "../../test/axe";
 import { renderPage } from "../../test/render";
 import { API, refusal, server } from "../../test/server";
@@ -32,6 +32,11 @@ const plan = (round: number, hash: string) => ({
   superseded_at: null,
   superseded_reason: null,
 });
+
+// Fetched when first shown; a test's patience is for the page, not for the reading of its code.
+beforeAll(async () => {
+  await Promise.all([import("./ticket-page"), import("./plan/plan-tab"), import("./nodes/nodes-tab")]);
+}, 60_000);
 
 beforeEach(() => {
   sent.length = 0;
