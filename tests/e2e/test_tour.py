@@ -25,8 +25,8 @@ from tests.story.people import Person
 from tests.story.stack import Stack, running
 from tests.terminal import needs_terminal
 
-pytestmark = [needs_terminal, pytest.mark.timeout(420)]
-LONG = 90_000
+pytestmark = [needs_terminal, pytest.mark.timeout(600)]
+LONG = 180_000
 """Patience in ms with what a runner does."""
 LOCALES = Path(__file__).parents[2] / "frontend" / "src" / "locales"
 MACHINES = {"en": ("free-001", "free-002"), "zh-CN": ("free-003", "free-004")}
@@ -158,6 +158,8 @@ def _what_it_left(visitor: Visitor, t: Texts, cluster: dict[str, Any]) -> None:
     page = visitor.page
     visitor.go(f"/clusters/{cluster['id']}?tab=config")
     expect(page.get_by_role("tabpanel").get_by_role("row").nth(2)).to_be_visible()
+    expect(page.locator(".cm-content").first).to_be_visible()
+    expect(page.locator(".ant-spin")).to_have_count(0)
     visitor.picture(f"9-revisions-{t.language}")
     visitor.go("/overview")
     expect(page.locator("figure svg").first).to_be_visible()
