@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from autorke.cli import resolve
-from autorke.cli.client import connect
+from autorke.cli.client import Api, connect
 from autorke.cli.cmdb import MachineCredentialOption, MachineUserOption
 from autorke.cli.errors import BadUsage, FileUnreadable
 from autorke.cli.options import NOTHING, JsonOption, YesOption, agree, pairs
@@ -67,17 +67,22 @@ def import_machines(
     with connect() as api:
         if machine_credential:
             asked["machine_credential_id"] = resolve.credential_id(api, machine_credential)
-        if not yes:
-            with waiting(word("核对中", "checking")):
-                would = api.post("/cmdb/imports", {**asked, "dry_run": True})
-            _show(would)
-            agree(word("导入？", "Import?"), yes=False)
-        with waiting(word("导入中", "importing")):
-            done = api.post("/cmdb/imports", asked)
+        done = _after_a_look(api, asked, yes=yes)
     if as_json:
         print_json(done)
         return
     print_table([done["counts"]], COUNTS)
+
+
+def _after_a_look(api: Api, asked: dict[str, Any], *, yes: bool) -> Any:
+    """Import what the person has seen and agreed to; `yes` = he agrees unseen."""
+    if not yes:
+        with waiting(word("核对中", "checking")):
+            would = api.post("/cmdb/imports", {**asked, "dry_run": True})
+        _show(would)
+        agree(word("导入？", "Import?"), yes=False)
+    with waiting(word("导入中", "importing")):
+        return api.post("/cmdb/imports", asked)
 
 
 def _show(would: dict[str, Any]) -> None:
