@@ -1,4 +1,5 @@
 /** The log of a step, a run or a node, as the address says. */
+import { useNavigate } from "@tanstack/react-router";
 import { lazy } from "react";
 import { loadTexts } from "../../lib/i18n";
 import type { TabProps } from "./ticket-tabs";
@@ -12,6 +13,10 @@ export const LogView = lazy(async () => {
 
 export function LogTab({ ticket, step }: TabProps) {
   const [search, change] = useTicketSearch();
+  const navigate = useNavigate();
+  // The log scrolls to its line by itself: the router would put it back to where it was.
+  const mark = (line: number) =>
+    void navigate({ from: "/tickets/$ticket", to: ".", search: { ...search, line }, replace: true, resetScroll: false });
   return (
     <LogView
       ticketId={ticket.id}
@@ -20,7 +25,7 @@ export function LogTab({ ticket, step }: TabProps) {
       {...(search.attempt === undefined ? {} : { attempt: search.attempt })}
       {...(search.line === undefined ? {} : { line: search.line })}
       onChoose={(choice) => change({ step: choice.step, node: choice.nodeId, attempt: choice.attempt, line: choice.line })}
-      onLine={(line) => change({ line })}
+      onLine={mark}
     />
   );
 }
