@@ -58,31 +58,32 @@ def open_gates(session: Session, user_id: UUID, *where: ColumnElement[bool]) -> 
     approvals = select(func.count()).where(standing, Approval.decision == "APPROVE").scalar_subquery()
     over = Gate.expires_at <= func.clock_timestamp()
     query = (
-        select(Ticket.id.label("ticket_id"), Ticket.requester_id, Ticket.scope_id, StepRow.ord, StepRow.key, Gate)
-        .add_columns(approvals.label("approvals"), mine.label("mine"), func.coalesce(over, false()).label("over"))
+        select(
+            Ticket.id.label("ticket_id"),
+            StepRow.ord.label("step_ord"),
+            StepRow.key.label("step_key"),
+            Gate.id.label("gate_id"),
+            Gate.phase,
+            Gate.subject_hash,
+            Gate.quorum,
+            Gate.opened_at,
+            approvals.label("approvals"),
+        )
+        .add_columns(Ticket.requester_id, Ticket.scope_id, Gate.permission)
+        .add_columns(mine.label("mine"), func.coalesce(over, false()).label("over"))
         .join(StepRow, StepRow.id == Gate.step_id)
         .join(Ticket, Ticket.id == StepRow.ticket_id)
         .where(Gate.state == GateState.OPEN, Ticket.state.not_in(TERMINAL_TICKET), *where)
         .order_by(Gate.opened_at, Gate.id)
     )
-    return [_open_gate(row, user_id) for row in session.execute(query)]
+    return [_open_gate(row._asdict(), user_id) for row in session.execute(query)]
 
 
-def _open_gate(row: Any, user_id: UUID) -> OpenGate:
-    state = GateState.EXPIRED.value if row.over else GateState.OPEN.value
-    decided = {user_id: row.mine} if row.mine else {}
-    return OpenGate(
-        ticket_id=row.ticket_id,
-        step_ord=row.ord,
-        step_key=row.key,
-        gate_id=row.Gate.id,
-        phase=row.Gate.phase,
-        subject_hash=row.Gate.subject_hash,
-        quorum=row.Gate.quorum,
-        opened_at=row.Gate.opened_at,
-        approvals=row.approvals,
-        subject=Subject(row.requester_id, row.scope_id, row.Gate.permission, state, decided),
-    )
+def _open_gate(row: dict[str, Any], user_id: UUID) -> OpenGate:
+    state = GateState.EXPIRED.value if row.pop("over") else GateState.OPEN.value
+    mine = row.pop("mine")
+    about = {name: row.pop(name) for name in ("requester_id", "scope_id", "permission")}
+    return OpenGate(**row, subject=Subject(**about, state=state, decided={user_id: mine} if mine else {}))
 
 
 def signable(session: Session, actor: Actor, signer: Signer) -> list[OpenGate]:
