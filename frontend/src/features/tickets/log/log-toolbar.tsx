@@ -60,7 +60,7 @@ function Search(props: ToolbarProps) {
         ref={props.input}
         size="small"
         className="log-search"
-        allowClear
+        type="text"
         maxLength={200}
         value={props.controls.text}
         placeholder={t("search.placeholder")}
