@@ -37,7 +37,10 @@ def main(arguments: list[str]) -> int:
         log.info("filled: people may sign in")
         if not book.history_done:
             book.keep_history(make_history(options.url, book))
-    except (SeedFailed, FleetChanged, httpx.HTTPError) as error:
+    except (SeedFailed, FleetChanged) as error:
+        log.error("%s. %s / %s", error.message.en, error.hint.en, error.hint.zh)  # one line: the terminal shows it
+        return 1
+    except httpx.HTTPError as error:
         log.error("%s", error)
         return 1
     return 0
