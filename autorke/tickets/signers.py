@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, false, func, or_, select, true
@@ -16,6 +16,7 @@ from autorke.tickets import listing
 from autorke.users import access
 from autorke.users import service as users
 from autorke.users.access import Actor, Holder, Permission, Rights
+from autorke.users.models import User
 from autorke.workflow import signing
 from autorke.workflow.models import Approval, Gate, StepRow, Ticket
 from autorke.workflow.signing import Signer, StandIn, Subject
@@ -36,6 +37,21 @@ class OpenGate:
     opened_at: datetime
     approvals: int
     subject: Subject
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Somebody who may sign; the roles are those by which his signature counts, `acting_for` names whose they are when
+    they are not his own."""
+
+    id: UUID
+    name: str
+    display_name: str
+    roles: tuple[str, ...]
+    acting_for: str | None
+
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 def signer_of(session: Session, actor: Actor) -> Signer:
@@ -103,42 +119,48 @@ def _possible(actor: Actor, signer: Signer) -> ColumnElement[bool]:
     return or_(Gate.permission.in_(everywhere), *some)
 
 
-def candidates(
-    session: Session, ticket: Ticket, gates: Collection[OpenGate], decided: Mapping[UUID, Mapping[UUID, str]]
-) -> dict[UUID, list[dict[str, Any]]]:
-    """Who may sign each of these gates at this moment, by name; who signs for somebody comes with his name.
-
-    `decided` are the standing decisions of everybody, by gate and person.
-    """
-    wanted: set[Any] = {gate.subject.permission for gate in gates}
-    holders = {name: {it.id: it for it in access.holders(session, name, ticket.scope_id)} for name in sorted(wanted)}
-    own = {user_id: it.display_name for people in holders.values() for user_id, it in people.items()}
+def who_may_sign(
+    session: Session, scope_id: UUID | None, subjects: Mapping[Key, Subject]
+) -> dict[Key, list[Candidate]]:
+    """Who may sign each of these gates of one ticket at this moment, by name: holders, and who stands in for one."""
+    wanted: set[Any] = {subject.permission for subject in subjects.values()}
+    holders = {name: {it.id: it for it in access.holders(session, name, scope_id)} for name in sorted(wanted)}
+    own = {user_id: it for people in holders.values() for user_id, it in people.items()}
     given = signing.stand_ins(session, from_ids=set(own)) if own else {}
-    names = own | users.names(session, set(given) - set(own))
-    rights = access.rights_of(session, set(names))
-    readers = [it for it in names if rights.may_see(it, "ticket:read", ticket.scope_id)]
-    signers = [_signer(it, rights, given.get(it, ())) for it in sorted(readers, key=lambda it: names[it])]
-    found: dict[UUID, list[dict[str, Any]]] = {}
-    for gate in gates:
-        subject = replace(gate.subject, decided=decided.get(gate.gate_id, {}))
-        answers = [(signer.user_id, signing.may_sign(signer, subject)) for signer in signers]
-        found[gate.gate_id] = [
-            _candidate(it, answer.acting_for, names, holders[subject.permission])
-            for it, answer in answers
-            if answer.may_sign
-        ]
+    others = sorted(set(given) - set(own))
+    people: dict[UUID, Holder | User] = {
+        **own,
+        **({it.id: it for it in users.directory(session, ids=others)} if others else {}),
+    }
+    rights = access.rights_of(session, set(people))
+    readers = [it for it in people if rights.may_see(it, "ticket:read", scope_id)]
+    signers = [_signer(it, rights, given.get(it, ())) for it in sorted(readers, key=lambda it: people[it].display_name)]
+    found: dict[Key, list[Candidate]] = {}
+    for key, subject in subjects.items():
+        answers = [(people[it.user_id], signing.may_sign(it, subject)) for it in signers]
+        holding = holders[subject.permission]
+        found[key] = [_candidate(it, answer.acting_for, holding) for it, answer in answers if answer.may_sign]
     return found
 
 
-def _candidate(
-    user_id: UUID, acting_for: UUID | None, names: Mapping[UUID, str], holders: Mapping[UUID, Holder]
-) -> dict[str, Any]:
-    """The role is that by which the signature counts: his own, or that of whom he signs for."""
+def _candidate(person: Holder | User, acting_for: UUID | None, holding: Mapping[UUID, Holder]) -> Candidate:
+    principal = holding[acting_for or person.id]
+    acting = principal.display_name if acting_for else None
+    return Candidate(person.id, person.name, person.display_name, principal.roles, acting)
+
+
+def candidates(
+    session: Session, ticket: Ticket, gates: Collection[OpenGate], decided: Mapping[UUID, Mapping[UUID, str]]
+) -> dict[UUID, list[dict[str, Any]]]:
+    """Who may sign each of these gates, as the ticket's page shows it. `decided` are the standing decisions of
+    everybody, by gate and person."""
+    subjects = {gate.gate_id: replace(gate.subject, decided=decided.get(gate.gate_id, {})) for gate in gates}
     return {
-        "id": user_id,
-        "name": names[user_id],
-        "role": ", ".join(holders[acting_for or user_id].roles),
-        "acting_for": names[acting_for] if acting_for else None,
+        gate_id: [
+            {"id": it.id, "name": it.display_name, "role": ", ".join(it.roles), "acting_for": it.acting_for}
+            for it in people
+        ]
+        for gate_id, people in who_may_sign(session, ticket.scope_id, subjects).items()
     }
 
 

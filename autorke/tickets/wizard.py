@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,13 +16,15 @@ from sqlalchemy.orm import Session
 from autorke.core.errors import AutoRkeError, Conflict, Text
 from autorke.core.ids import new_id
 from autorke.tickets.service import flow_form
+from autorke.tickets.signers import Candidate, who_may_sign
 from autorke.users import audit
-from autorke.users.access import Actor, Holder, holders
+from autorke.users.access import Actor
 from autorke.users.models import AuditEntry
 from autorke.web import jobs
 from autorke.workflow import commands, locks
 from autorke.workflow.definition import Flow
 from autorke.workflow.proposal import Asking, Proposal
+from autorke.workflow.signing import Subject
 
 ACTION = "flow.check"
 PER_MINUTE = 12
@@ -99,15 +101,12 @@ def _steps(flow: Flow, proposal: Proposal) -> list[dict[str, Any]]:
     ]
 
 
-def _approvers(session: Session, actor: Actor, flow: Flow, proposal: Proposal) -> dict[str, list[Holder]]:
-    """Who may sign the gates that ask for each permission; never the requester (four eyes)."""
+def _approvers(session: Session, actor: Actor, flow: Flow, proposal: Proposal) -> dict[str, list[Candidate]]:
+    """Who may sign the gates that ask for each permission, as if the ticket existed."""
     scope_id = proposal.accepted.scope_id
     where = UUID(scope_id) if scope_id else None
-    wanted: Sequence[Any] = sorted({step.permission for step in flow.steps})
-    return {
-        permission: [it for it in holders(session, permission, where) if it.id != actor.user_id]
-        for permission in wanted
-    }
+    wanted = sorted({step.permission for step in flow.steps})
+    return who_may_sign(session, where, {name: Subject(actor.user_id, where, name) for name in wanted})
 
 
 def checks(actor: Actor, flow: Flow, form: BaseModel, proposal: Proposal) -> jobs.Work:

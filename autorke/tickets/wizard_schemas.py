@@ -49,6 +49,7 @@ class ApproverOut(Out):
     name: str
     display_name: str
     roles: list[str]
+    acting_for: str | None = Field(description="Whom he would sign for, when not in his own right")
 
 
 class CommandsOut(Out):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,12 +16,13 @@ from autorke.clusters import service as clusters
 from autorke.configs import service as configs
 from autorke.configs.masking import mask_yaml
 from autorke.configs.models import ConfigRevision
-from autorke.core.db import Base, transaction
+from autorke.core.db import Base, db_now, transaction
 from autorke.core.ids import new_id
 from autorke.machines import service as machines
 from autorke.machines.models import Machine, MachineState
 from autorke.machines.service import Membership
 from autorke.users.models import ApiToken
+from autorke.workflow.models import Delegation
 from tests.api import V1, counted
 from tests.tickets.scene import Scene
 
@@ -217,6 +219,20 @@ def test_who_may_sign_is_named_and_never_the_requester(scene: Scene) -> None:
     assert {"li": ["approver"], "ada": ["admin"]}.items() <= named["ticket:approve"].items()
     assert {"nan": ["network-admin"], "ada": ["admin"]}.items() <= named["network:approve"].items()
     assert not {"asking", "far"} & {name for people in named.values() for name in people}
+
+
+def test_who_stands_in_for_an_approver_is_named_with_him(scene: Scene) -> None:
+    li, stand_in = scene.api.user("li", "approver"), scene.api.user("stand-in", "viewer")
+    with transaction() as session:
+        ends = db_now(session) + timedelta(days=1)
+        session.add(Delegation(from_id=li, to_id=stand_in, scope_id=None, valid_to=ends, reason="leave"))
+    approvers = preview(scene, scene.request("f1")).json()["approvers"]["ticket:approve"]
+    assert [
+        (it["name"], it["roles"], it["acting_for"]) for it in approvers if "li" in (it["name"], it["acting_for"])
+    ] == [
+        ("li", ["approver"], None),
+        ("stand-in", ["approver"], "li"),
+    ]
 
 
 def test_the_queue_before_a_submit(scene: Scene) -> None:

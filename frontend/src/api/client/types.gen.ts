@@ -180,6 +180,12 @@ export type ApproverOut = {
      * Roles
      */
     roles: Array<string>;
+    /**
+     * Acting For
+     *
+     * Whom he would sign for, when not in his own right
+     */
+    acting_for: string | null;
 };
 
 /**
