@@ -70,8 +70,8 @@ def test_every_way_out_tells_that_it_is_taken() -> None:
 
 
 def test_no_step_starts_a_thread_that_its_piece_of_work_would_not_know() -> None:
-    """`drivers.fanout` hands the context on; the others carry bytes of a stream that was told of before, or read logs for
-    a page, which no step does."""
+    """`drivers.fanout` hands the context on; the others carry bytes of a stream that was told of before, or read logs
+    for a page, which no step does."""
     threads = {
         str(path.relative_to(AUTORKE))
         for path in AUTORKE.rglob("*.py")
