@@ -128,7 +128,7 @@ def decide(ticket_id: UUID, body: schemas.DecisionIn, actor: Reader, session: Se
 def revoke_approval(ticket_id: UUID, gate_id: UUID, actor: Reader, session: SessionDep) -> dict[str, Any]:
     """Take back one's own approval, as long as the step has not begun."""
     service.get(session, actor, ticket_id)
-    return detail(session, actor, commands.revoke(session, ticket_id, gate_id, actor.user_id))
+    return detail(session, actor, commands.revoke(session, ticket_id, gate_id, actor.user_id, actor.scopes))
 
 
 @router.post("/tickets/{ticket_id}/retry", response_model=schemas.TicketDetail)

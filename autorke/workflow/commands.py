@@ -210,13 +210,15 @@ def expire_gate(session: Session, ticket: Ticket, step: StepRow, gate: Gate) -> 
     engine.advance(session, ticket)
 
 
-def revoke(session: Session, ticket_id: UUID, gate_id: UUID, user_id: UUID) -> Ticket:
+def revoke(
+    session: Session, ticket_id: UUID, gate_id: UUID, user_id: UUID, within: frozenset[str] | None = None
+) -> Ticket:
     """Take back an approval; a step that has not begun goes back to its gate."""
     ticket = open_ticket(session, ticket_id)
     step, gate = gates.find_gate(session, ticket, gate_id)
     if gate.phase != GatePhase.PRE or step.state not in (StepState.WAIT_PRE_GATE, StepState.READY):
         raise InvalidTransition(what=f"step {step.key}", state=step.state, action="be unapproved")
-    gates.revoke(session, ticket, gate_id, user_id)
+    gates.revoke(session, ticket, gate_id, user_id, within)
     live = attempts.live(session, step, Purpose.RUN)
     if live is not None:
         attempts.abandon(session, ticket, live, "approval revoked")

@@ -16,7 +16,7 @@ from autorke.core.db import db_now
 from autorke.core.errors import NotFound
 from autorke.workflow import signing
 from autorke.workflow.definition import Effect, Policy
-from autorke.workflow.errors import CommentNeeded, GateNotOpen, StalePlan
+from autorke.workflow.errors import CommentNeeded, GateNotOpen, NotEligible, StalePlan
 from autorke.workflow.journal import By, record
 from autorke.workflow.models import Approval, Gate, NodeResult, PlanRow, StepRow, Ticket
 from autorke.workflow.signing import Signer, Subject
@@ -231,9 +231,16 @@ def _acting_for(session: Session, ticket: Ticket, gate: Gate, approver_id: UUID,
     return answer.acting_for
 
 
-def revoke(session: Session, ticket: Ticket, gate_id: UUID, approver_id: UUID) -> None:
-    """Take back one's own approval; it counts no more, also when the gate had been approved but nothing has begun."""
+def revoke(
+    session: Session, ticket: Ticket, gate_id: UUID, approver_id: UUID, within: frozenset[str] | None = None
+) -> None:
+    """Take back one's own approval; it counts no more, also when the gate had been approved but nothing has begun.
+
+    `within` is what the credential that was shown may be used for, as in `Decision`.
+    """
     step, gate = find_gate(session, ticket, gate_id)
+    if within is not None and gate.permission not in within:
+        raise NotEligible(permission=gate.permission)
     approval = session.get(Approval, (gate.id, approver_id))
     if approval is None or approval.revoked_at is not None:
         raise NotFound(what="approval", key=str(gate_id))

@@ -165,7 +165,10 @@ def test_a_token_that_may_only_read_has_nothing_to_sign_and_signs_nothing(office
     assert (both(owner), both(narrow)) == (1, 0)
     refused = sign(narrow, owner.get("/inbox")["items"][0], status=403)
     assert refused["code"] == "not-eligible"
-    assert both(owner) == 1
+    (row,) = owner.get("/inbox")["items"]
+    sign(owner, row)
+    revoked = narrow.client.delete(f"{V1}/tickets/{row['ticket']['id']}/gates/{row['gates'][0]['gate_id']}/approval")
+    assert (revoked.status_code, revoked.json()["code"]) == (403, "not-eligible"), "nor does it take one back"
 
 
 def test_the_longest_waiting_comes_first_page_by_page(office: Office, li: Somebody, fang: Somebody) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 
 from autorke.core.db import transaction
 from autorke.workflow import commands, gates, outbox
-from autorke.workflow.models import LogStream
+from autorke.workflow.models import LogStream, PlanRow, StepRow
 from tests.api import Api
 from tests.workflow.conftest import USER, Desk
 from tests.workflow.toy import World, fail
@@ -45,6 +45,11 @@ def test_no_get_route_changes_a_row(desk: Desk, world: World, api: Api) -> None:
     ticket = stuck_ticket(desk, world)
     with transaction() as session:
         stream = session.execute(select(LogStream.id).limit(1)).scalar_one()
+        step = session.execute(
+            select(StepRow.id).where(StepRow.ticket_id == ticket, StepRow.key == "change")
+        ).scalar_one()
+        plan = session.execute(select(PlanRow.plan_hash).where(PlanRow.step_id == step)).scalar_one()
+    asked = {"/api/v1/tickets/{ticket_id}/plans/{step}/compare": {"before": plan, "after": plan}}
     known = {"ticket_id": str(ticket), "step": "change", "stream_id": str(stream), "node_id": "a"}
     client = api.caller("admin")
     paths = client.get("/api/v1/openapi.json").json()["paths"]
@@ -56,6 +61,6 @@ def test_no_get_route_changes_a_row(desk: Desk, world: World, api: Api) -> None:
     assert len(wanted) >= 8
     before, answers = rows(), {}
     for path in wanted * 2:
-        answers[path] = client.get(path.format(**known)).status_code
+        answers[path] = client.get(path.format(**known), params=asked.get(path)).status_code
     assert answers == dict.fromkeys(wanted, 200)
     assert rows() == before
