@@ -1,7 +1,7 @@
 /** The log of a step, a run or a node. Props: what the address says; `onChoose` and `onLine` put it there: without them
  * (in a drawer) the log is of what it is given, and a marked line is known to this view alone. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Alert, Button, Spin } from "antd";
+import { Alert, Button } from "antd";
 import { useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { asProblem } from "../../../api/problem";
@@ -18,6 +18,7 @@ import { MergedLog } from "./merged-log";
 import { SourceBar } from "./source-bar";
 import { StreamLog } from "./stream-log";
 import "./log.css";
+import { Pending } from "../pending";
 
 export type LogProps = {
   ticketId: string;
@@ -131,7 +132,7 @@ export function LogView(props: LogProps) {
   const controls = useControls();
   const nameOf = useNames(props.ticketId);
   if (streams.error && !streams.data) return <ProblemAlert problem={asProblem(streams.error)} />;
-  if (!streams.data) return <Spin className="tab-pending" aria-label={t("common:loading")} />;
+  if (!streams.data) return <Pending />;
   const choice: Choice = { step: props.step, nodeId: props.nodeId, attempt: props.attempt };
   const step = stepOf(streams.data, choice);
   const source = sourceOf(streams.data, choice);

@@ -1,5 +1,5 @@
 /** All logs of a step in the order of time. Numbers are those of each node's own log; one click leads there. */
-import { Button, type InputRef, Spin } from "antd";
+import { Button, type InputRef } from "antd";
 import { type ReactNode, useEffect, useMemo, useReducer, useRef, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 import { asProblem } from "../../../api/problem";
@@ -16,6 +16,7 @@ import { MergedFeed } from "./merged-feed";
 import { linesOf, matchesIn, type Merged, type Said } from "./merged-pages";
 import { useLogKeys } from "./use-log-keys";
 import { useSettled } from "./use-stores";
+import { Pending } from "../pending";
 
 export type MergedLogProps = {
   ticketId: string;
@@ -152,7 +153,7 @@ export function MergedLog(props: MergedLogProps) {
         {props.children}
       </LogToolbar>
       {problem !== null && <ProblemAlert problem={asProblem(problem)} action={<RetryButton onClick={() => void (state ? feed.forward() : feed.open(atEnd))} />} />}
-      {state === null && problem === null && <Spin className="tab-pending" aria-label={t("common:loading")} />}
+      {state === null && problem === null && <Pending />}
       {state !== null && lines.length === 0 && (
         <EmptyState
           title={t(controls.level === "info" ? (open ? "empty.open" : "empty") : "filter.none")}
