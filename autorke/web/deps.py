@@ -20,7 +20,13 @@ def get_session() -> Iterator[Session]:
 
 # scope="function" ends the dependency before the answer is sent. With FastAPI's default the client would read 200
 # while the commit can still fail (a deferred constraint, a lost connection).
-SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+#
+# A request keeps its connection while it waits for a thread (between two dependencies, for its answer's validation),
+# and a thread that waits for a connection is one less: with more requests under way than connections nothing would
+# move until the pool gives up. So no more than AT_ONCE have a transaction; the others wait without a thread. The pool
+# has more connections for what opens a second, short transaction: event streams, sign-ins, routes that ask the outside.
+AT_ONCE = 8
+SessionDep = Annotated[Session, Depends(get_session, scope="function", max_concurrency=AT_ONCE)]
 
 
 _FILTER_HELP = "`column:operator:value`, repeatable; all must match"
