@@ -106,6 +106,14 @@ def test_a_machine_that_only_knows_a_password_is_prepared_too(fleet: SimHandle, 
     assert {name: result.ok for name, result in found.items()} == {"deb-001": True, "cen-001": True}, found
 
 
+def test_a_machine_that_is_slow_to_answer_is_waited_for(fleet: SimHandle, memory: Path) -> None:
+    """One answer of sudo that took 12 s once failed the step; a busy machine takes that long now and then."""
+    fleet.fault("exec", "slow", host="deb-001", ms=14_000, times=1, after=10)
+    found = initialise(fleet, memory, "deb-001")["deb-001"]
+    fleet.lift()
+    assert found.ok, found
+
+
 def test_a_module_that_fails_is_named(fleet: SimHandle, memory: Path) -> None:
     fleet.fault("ansible:slurp", "fail", "deb-001", text="no space left on device")
     found = initialise(fleet, memory, "deb-001")["deb-001"]

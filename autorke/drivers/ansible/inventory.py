@@ -107,7 +107,7 @@ class SshConfig:
             "  GlobalKnownHostsFile /dev/null",
             "  IdentitiesOnly yes",
             "  BatchMode yes",
-            "  ConnectTimeout 15",
+            "  ConnectTimeout 30",
             "  ServerAliveInterval 15",
             "  ServerAliveCountMax 4",
         ]

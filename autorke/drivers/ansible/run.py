@@ -19,6 +19,9 @@ from autorke.drivers.base import Emit, SshTarget
 
 MESSAGE_LIMIT = 2000
 SOCKET_PATH_LIMIT = 48
+CONNECT_SECONDS = 30
+ANSWER_SECONDS = 60
+"""Ansible itself gives a machine 10 s to connect and 12 s until sudo has answered: too little for a busy one."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def run_playbook(
         with Passwords(folder) as passwords:
             config = SshConfig(folder, passwords)
             aliases = {config.add(host.target): dict(host.variables) for host in hosts}
-            ssh_args = f"-F {config.write()} {_sharing(folder)}"
+            ssh_args = f"-F {config.write()} -o ConnectTimeout={CONNECT_SECONDS} {_sharing(folder)}"
             ours = {config.add(host.target): _ours(host.target, ssh_args, passwords) for host in hosts}
             inventory = write_inventory(folder, aliases, variables, ours)
             environment = _environment(folder, ssh_args, min(forks, len(hosts))) | passwords.environment()
@@ -150,6 +153,7 @@ def _environment(folder: Path, ssh_args: str, forks: int) -> dict[str, str]:
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_SSH_TRANSFER_METHOD": "piped",  # needs no sftp subsystem on the machine
         "ANSIBLE_FORKS": str(forks),
+        "ANSIBLE_TIMEOUT": str(ANSWER_SECONDS),
         "ANSIBLE_GATHERING": "smart",
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",

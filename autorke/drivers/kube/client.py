@@ -33,7 +33,8 @@ NodeChange = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
 
 class Kube:
-    """One cluster. `timeout` is in seconds for each request; `via` is an open connection to a bastion of the API.
+    """One cluster. `timeout` is in seconds for a connection, an answer may take three times as long; `via` is an open
+    connection to a bastion of the API.
 
     The kubeconfig stays in memory. Nothing is sent before the first call. Raises KubeconfigUnusable; every call raises
     KubeUnreachable, KubeCaMismatch, KubeForbidden, KubeNotFound, KubeConflict, KubeError, and KubeOutcomeUnknown when

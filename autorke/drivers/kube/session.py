@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,9 @@ from autorke.drivers.kube.tunnel import connect_through, pool_through
 
 MERGE_PATCH = "application/merge-patch+json"
 _PAGE = 500
+_PATIENCE = re.compile(r"timeout=([0-9.]+)\)")
+_ANSWER_FACTOR = 3
+"""An answer may take longer than a connection: a busy API server is no reason to leave a change unknown."""
 
 Caught = TypeVar("Caught", bound=BaseException)
 _BY_STATUS: dict[int, type[KubeError]] = {401: KubeForbidden, 403: KubeForbidden, 404: KubeNotFound, 409: KubeConflict}
@@ -157,7 +161,8 @@ class KubeSession:
 
         contact.made()
         try:
-            response = self._rest.request(method, url, headers=headers, body=body, _request_timeout=self._timeout)
+            patience = (self._timeout, self._timeout * _ANSWER_FACTOR)
+            response = self._rest.request(method, url, headers=headers, body=body, _request_timeout=patience)
             return Reply(response.status, dict(response.headers), response.read())
         except (HTTPError, ApiException, OSError, UnicodeError) as error:
             raise self._no_answer(method, what, error) from error
@@ -187,7 +192,8 @@ class KubeSession:
         if refused is not None and refused.strerror:
             return f"{address}: {refused.strerror}"
         if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
-            return f"no answer from {address} within {self._timeout:g} s"
+            found = _PATIENCE.search(str(error))  # urllib3 knows in which phase it was, and tells only in words
+            return f"no answer from {address} within {float(found[1]) if found else self._timeout:g} s"
         return f"{address}: the connection broke"
 
     def _json(self, reply: Reply, what: str) -> Any:

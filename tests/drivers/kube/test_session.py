@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,16 @@ def test_a_change_without_answer_may_have_been_made_and_is_not_sent_again(
         kube.delete_node("m1")
 
     assert caught.value.maybe_done
+    assert [method for method, *_ in api.requests] == ["DELETE"]
+
+
+def test_a_busy_server_may_take_longer_to_answer_than_to_connect(api: ApiServer, config: str) -> None:
+    """A change that is given up is unknown, and a person has to look: patience is cheaper."""
+    api.add_node("m1")
+    api.hang.add("/api/v1/nodes/m1")
+    with Kube(config, timeout=2) as kube:
+        threading.Timer(3, api.released.set).start()
+        kube.delete_node("m1")
     assert [method for method, *_ in api.requests] == ["DELETE"]
 
 
