@@ -94,7 +94,7 @@ def running(db_url: str, redis_url: str, directory: Path, **settings: str) -> It
 
 
 def _wait_healthy(stack: Stack) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         try:
             if httpx.get(f"{stack.url}/api/v1/health", timeout=2).status_code == 200 and stack.socket.exists():

@@ -30,7 +30,7 @@ from tests.story.people import Person, explain, states, until, walk
 from tests.story.stack import Stack, running
 from tests.terminal import needs_terminal
 
-pytestmark = [needs_terminal, pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [needs_terminal, pytest.mark.faults, pytest.mark.timeout(700)]
 LEASE = 4
 LASTING = ("service-sidekick", "nginx-proxy", "kubelet", "kube-proxy")
 """Containers that stay; the others are tools of a moment, such as the log linker, made once for each of these."""

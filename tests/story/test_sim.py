@@ -33,6 +33,7 @@ def admin(stack: Stack) -> Person:
 
 
 @needs_terminal
+@pytest.mark.timeout(900)
 def test_the_main_job_on_the_simulator(stack: Stack, sim: SimHandle, admin: Person) -> None:
     requester, approver = hire(admin, stack, "rita", "requester"), hire(admin, stack, "aaron", "approver")
     cluster = connect(admin, sim)
