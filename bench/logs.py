@@ -6,6 +6,7 @@ them share this machine's cores: a viewer that reads 10 streams costs as much as
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,10 +34,11 @@ from autorke.core.settings import get_settings
 from autorke.embedded import throwaway
 from autorke.users import sessions
 from autorke.users.models import ApiToken, RoleBinding, User
-from autorke.workflow import commands
+from autorke.workflow import commands, logrows, logstore
 from autorke.workflow.journal import By, lock_ticket, record
 from autorke.workflow.models import Attempt, StepRow
 from bench import _engine_host
+from bench._log_host import some_texts
 
 NODES = int(os.environ.get("AUTORKE_BENCH_LOG_NODES", "2000"))
 LINES = int(os.environ.get("AUTORKE_BENCH_LOG_LINES", "500"))
@@ -45,7 +48,8 @@ LONG = int(os.environ.get("AUTORKE_BENCH_LOG_LONG", "1000000"))
 CLIENTS = int(os.environ.get("AUTORKE_BENCH_SSE_CLIENTS", "200"))
 EVENTS = 100
 TOKEN = sessions.TOKEN_PREFIX + "bench"
-PATIENCE = 150
+LIVE_SECONDS = 60
+PATIENCE = 120
 
 
 def run() -> dict[str, Any]:
@@ -101,7 +105,7 @@ def _api(place: Path) -> Iterator[Api]:
             db.Base.metadata.create_all(engine)
             _engine_host.gates.configure_directory(_engine_host.everybody)
             _viewer()
-            with _process("-m", "uvicorn", "autorke.app:create_app", "--factory", "--port", str(port)) as process:
+            with _process("api", str(port)) as process:
                 yield _answering(Api(f"http://127.0.0.1:{port}", process))
         finally:
             os.environ.clear()
@@ -112,8 +116,7 @@ def _api(place: Path) -> Iterator[Api]:
 
 @contextmanager
 def _process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, *arguments, "--no-access-log", "--log-level", "warning"]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen([sys.executable, "-m", "bench._log_host", *arguments], stdout=subprocess.DEVNULL)
     try:
         yield child
     finally:
@@ -160,16 +163,45 @@ def _host(*arguments: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+def _connected(child: subprocess.Popen[str]) -> None:
+    """Wait until all viewers have an answer that goes on."""
+    if child.stdout is None or child.stdout.readline() != "connected\n":
+        raise RuntimeError("the viewers did not connect")
+
+
 def _answer(child: subprocess.Popen[str]) -> Any:
     out, _ = child.communicate(timeout=PATIENCE)
     return json.loads(out)
 
 
-def _long_log(api: Api) -> dict[str, Any]:
-    """One stream: stored as fast as one thread says lines, then opened, jumped into and searched over HTTP."""
+def _stored_long() -> UUID:
+    """A ticket with one closed log of LONG lines; line two thirds down is its only error."""
     ticket, attempt = _ticket("long")
-    bad = LONG * 2 // 3
-    wrote = _answer(_host("write", ticket, attempt, 1, LONG, 0, bad))
+    texts, at = some_texts(), datetime.now(UTC)
+    bad, parts = LONG * 2 // 3, []
+    for n in range(1, LONG + 1):
+        said = "failed: Install Docker: no package docker-ce" if n == bad else f"{texts[n % len(texts)]} {n}"
+        moment = (at + timedelta(milliseconds=n)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        parts.append(f"{moment} {said}\n")
+    data, stream, offset, line = "".join(parts).encode(), new_id(), 0, 1
+    chunks = []
+    for seq, piece in enumerate(logstore._pieces(data)):
+        ends = piece.count(b"\n")
+        chunks.append(logrows.NewChunk(seq, offset, line, ends, piece))
+        offset, line = offset + len(piece), line + ends
+    for begin in range(0, len(chunks), 256):
+        some = chunks[begin : begin + 256]
+        size, ends = some[-1].byte_off + len(some[-1].data), some[-1].first_line + some[-1].lines - 1
+        with transaction() as session:
+            logrows.store(session, ticket, attempt, [logrows.Grown(stream, "node", some, size, ends, bad)])
+    with transaction() as session:
+        logrows.close(session, [logrows.End(stream, LONG, hashlib.sha256(data).hexdigest())])
+    return ticket
+
+
+def _long_log(api: Api) -> dict[str, Any]:
+    """One log of a million lines over HTTP: opened at its end, jumped into, and searched to the end."""
+    ticket = _stored_long()
     (stream,) = api.get(f"/tickets/{ticket}/logs")
     path = f"/tickets/{ticket}/logs/{stream['id']}"
 
@@ -179,8 +211,8 @@ def _long_log(api: Api) -> dict[str, Any]:
 
     def first_error() -> None:
         line = api.get(f"{path}/first-error")["line"]
-        page = api.get(f"{path}/lines", from_line=line - 250, count=500)["lines"]
-        if page[250]["level"] != "error":
+        page = api.get(f"{path}/lines", from_line=max(1, line - 250), count=500)["lines"]
+        if page[min(250, line - 1)]["level"] != "error":
             raise RuntimeError("that is not the error")
 
     def searched(word: str) -> int:
@@ -193,7 +225,6 @@ def _long_log(api: Api) -> dict[str, Any]:
     return {
         "long_lines": stream["lines"],
         "long_mb": round(stream["bytes"] / 1e6, 1),
-        "ingest_one_stream_lines_per_s": round(wrote["lines"] / wrote["seconds"]),
         "open_ms": _median_ms(opened),
         "first_error_ms": _median_ms(first_error),
         "search_no_hit_ms": _median_ms(lambda: searched("Nothing Of That")),
@@ -215,12 +246,14 @@ def _median_ms(call: Any, times: int = 5) -> float:
 def _ingest() -> dict[str, Any]:
     """All nodes at once, as fast as it goes; what was said is counted in the database."""
     ticket, attempt = _ticket("ingest")
-    wrote = _answer(_host("write", ticket, attempt, NODES, max(1, LINES // 5), 0, 0))
+    one = _answer(_host("write", *_ticket("one"), 1, LONG // 5, 0, 20))
+    wrote = _answer(_host("write", ticket, attempt, NODES, max(1, LINES // 5), 0, 20))
     with transaction() as session:
         stored = session.execute(
             text("select coalesce(sum(lines), 0) from log_stream where attempt_id = :id"), {"id": attempt}
         ).scalar_one()
     return {
+        "ingest_one_stream_lines_per_s": round(one["lines"] / one["seconds"]),
         "ingest_lines_per_s": round(wrote["lines"] / wrote["seconds"]),
         "ingest_lost": wrote["lines"] - int(stored),
     }
@@ -232,15 +265,16 @@ def _seen_live(api: Api) -> dict[str, Any]:
     path, total = f"/api/v1/tickets/{ticket}/stream?logs=true", NODES * LINES
     before = api.memory_mb()
     with _stuck(api, path):
-        watching = _host("watch", api.url, path, TOKEN, VIEWERS, PATIENCE - 20, total, "lines")
-        time.sleep(1)
-        wrote = _answer(_host("write", ticket, attempt, NODES, LINES, RATE, 0))
+        watching = _host("watch", api.url, path, TOKEN, VIEWERS, LIVE_SECONDS + 10, total, "lines")
+        _connected(watching)
+        wrote = _answer(_host("write", ticket, attempt, NODES, LINES, RATE, LIVE_SECONDS))
         seen = _answer(watching)
     ages = _cuts(seen["ages"])
     return {
         "viewers": VIEWERS,
         "live_lines_per_s": round(wrote["lines"] / wrote["seconds"]),
-        "live_lost": sum(total - lines for lines in seen["lines"]),
+        "live_lines": wrote["lines"],
+        "live_lost": sum(wrote["lines"] - lines for lines in seen["lines"]),
         "visible_p50_ms": ages[49],
         "visible_p95_ms": ages[94],
         "visible_p99_ms": ages[98],
@@ -268,10 +302,10 @@ def _many_clients(api: Api) -> dict[str, Any]:
     ticket, _ = _ticket("clients")
     before = api.memory_mb()
     path = f"/api/v1/tickets/{ticket}/stream?logs=false&hints=false&after=1000"
-    watching = _host("watch", api.url, path, TOKEN, CLIENTS, 60, EVENTS, "events")
     with transaction() as session:
         lock_ticket(session, ticket).next_seq = 1001  # so that only what comes now is told
-    time.sleep(4)
+    watching = _host("watch", api.url, path, TOKEN, CLIENTS, 60, EVENTS, "events")
+    _connected(watching)
     for _ in range(EVENTS):
         with transaction() as session:
             record(session, lock_ticket(session, ticket), "bench.tick", By("system"))

@@ -17,14 +17,14 @@ from typing import Any
 from uuid import UUID
 
 from fastapi.sse import format_sse_event
-from sqlalchemy import Row, func, not_, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from autorke.core.db import db_now, transaction
 from autorke.tickets import matrix, schemas, service
 from autorke.tickets.matrix_schemas import CellOut
 from autorke.web import sse
-from autorke.workflow.logmerge import ORDER, Place, behind
+from autorke.workflow.logmerge import ORDER, Place, behind, between
 from autorke.workflow.models import Attempt, LogChunk, LogStream, StepRow, Ticket
 
 OVERLAP = timedelta(seconds=10)
@@ -178,7 +178,7 @@ def _block(session: Session, ticket_id: UUID, cursor: Cursor) -> tuple[Place, ss
     if last is None:
         return None
     query = _chunks(ticket_id, cursor.place, *_ABOUT, LogChunk.batch, LogChunk.seq, LogChunk.byte_off, LogChunk.data)
-    rows = session.execute(query.where(not_(behind(last))).order_by(*ORDER)).all()
+    rows = session.execute(query.where(between(None, last)).order_by(*ORDER)).all()
     parts = []
     for pieces in _joined(rows):
         end = pieces[-1]

@@ -15,38 +15,63 @@ Level = Literal["error", "warning", "info"]
 LOOK = 200
 """Bytes of a line that are looked at behind its time."""
 
-STAMP = rb"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z )?"
+STAMP = "(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z )?"
 STAMP_LENGTH = len("2026-01-02T03:04:05.678Z ")
-_ERROR = rb"\[?(?:error|fatal|failed|failure|critical|panic|unreachable|unknown|planning failed|cannot)\b"
-_WARNING = rb"\[?(?:warning|warn|deprecated|skipping|cancelled|not_started)\b"
 
 
-def _rule(words: bytes, logrus: bytes, klog: bytes, levels: bytes) -> re.Pattern[bytes]:
-    rest = rb"|%s\[|%s[0-9]{4} |[^\n]{0,%d}\blevel=(?:%s)\b)" % (logrus, klog, LOOK, levels)
-    return re.compile(rb"^" + STAMP + rb"(?:" + words + rest, re.IGNORECASE | re.MULTILINE)
+class Rule:
+    """Lines of one level: by their first word, by logrus' field or short form, by klog's letter."""
+
+    def __init__(self, words: str, fields: str, short: str, letters: str) -> None:
+        forms = [
+            rf"\[?(?:{words})\b",
+            rf"(?:{short})\[",
+            rf"[{letters}][0-9]{{4}} ",
+            rf"[^\n]{{0,{LOOK}}}\blevel=(?:{fields})\b",
+        ]
+        self._pattern = re.compile(f"{STAMP}(?:{'|'.join(forms)})".encode(), re.IGNORECASE)
+        begins = [*words.split("|"), *short.split("|")]
+        heads = {word[:2] for word in begins} | {f"[{word[0]}" for word in begins}
+        heads |= {f"{letter}{number}" for letter in letters for number in range(10)}
+        self.heads = {head.lower().encode() for head in heads}
+        """The first two characters of every line that is of this level and has no field."""
+
+    def fits(self, line: bytes) -> bool:
+        return self._pattern.match(line) is not None
 
 
-ERROR = _rule(_ERROR, rb"(?:ERRO|FATA|PANI)", rb"[EF]", rb"error|fatal|panic")
-WARNING = _rule(_WARNING, rb"WARN", rb"W", rb"warn|warning")
+ERROR = Rule(
+    "error|fatal|failed|failure|critical|panic|unreachable|unknown|planning failed|cannot",
+    fields="error|fatal|panic",
+    short="ERRO|FATA|PANI",
+    letters="EF",
+)
+WARNING = Rule(
+    "warning|warn|deprecated|skipping|cancelled|not_started", fields="warn|warning", short="WARN", letters="W"
+)
 
 
 def level_of(line: bytes) -> Level:
     """The level of one line, its end left out."""
-    if ERROR.match(line):
+    if ERROR.fits(line):
         return "error"
-    return "warning" if WARNING.match(line) else "info"
+    return "warning" if WARNING.fits(line) else "info"
 
 
 def places(lines: bytes, level: Level) -> Iterator[int]:
-    """Where lines of at least this level begin, in bytes that begin with a line."""
-    if level == "error":
-        yield from (hit.start() for hit in ERROR.finditer(lines))
-        return
-    found = {hit.start() for rule in (ERROR, WARNING) for hit in rule.finditer(lines)}
-    yield from sorted(found)
+    """Where lines of at least this level begin, in bytes that begin with a line. Most lines are told from their first
+    two characters, which is many times faster than matching each."""
+    rules = (ERROR,) if level == "error" else (ERROR, WARNING)
+    heads = frozenset().union(*(rule.heads for rule in rules))
+    with_fields = b"level=" in lines.lower()
+    at = 0
+    for line in lines.split(b"\n"):
+        maybe = line[STAMP_LENGTH : STAMP_LENGTH + 2].lower() in heads or with_fields or not line[:1].isdigit()
+        if maybe and any(rule.fits(line) for rule in rules):
+            yield at
+        at += len(line) + 1
 
 
 def first_error(lines: bytes) -> int | None:
     """Where the first line of level error begins; None when there is none."""
-    hit = ERROR.search(lines)
-    return hit.start() if hit else None
+    return next(places(lines, "error"), None)

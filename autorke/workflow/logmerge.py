@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, func, not_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from autorke.core.errors import Text, Unprocessable
@@ -117,9 +117,10 @@ def before(place: Place) -> ColumnElement[bool]:
     return _PLACE.__lt__(tuple_(place.batch, place.stream_id, place.seq))
 
 
-def between(first: Place, last: Place) -> ColumnElement[bool]:
-    """Chunks from one place to another, both included."""
-    return not_(before(first)) & not_(behind(last))
+def between(first: Place | None, last: Place) -> ColumnElement[bool]:
+    """Chunks from one place, or from the beginning, to another, both included."""
+    up_to = _PLACE.__le__(tuple_(last.batch, last.stream_id, last.seq))
+    return up_to if first is None else _PLACE.__ge__(tuple_(first.batch, first.stream_id, first.seq)) & up_to
 
 
 def _pick(session: Session, step: StepRow, at: Place | None, *, back: bool) -> tuple[list[Place], bool]:
