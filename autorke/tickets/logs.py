@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -76,7 +75,7 @@ def merged(session: Session, ticket_id: UUID, step: str, cursor: str | None, *, 
         raise NotFound(what="step", key=step, field="step")
     found = logmerge.page(session, row, Place.parse(cursor) if cursor else None, back=back)
     said = [
-        {**asdict(it.line), "stream_id": it.stream_id, "node_id": it.node_id, "attempt_n": it.attempt_n}
+        {**vars(it.line), "stream_id": it.stream_id, "node_id": it.node_id, "attempt_n": it.attempt_n}
         for it in found.lines
     ]
     places = {"next": found.last, "previous": found.first}
