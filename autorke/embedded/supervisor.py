@@ -33,6 +33,8 @@ STEADY = 60.0
 """Seconds: a crashed child is started again after a pause that doubles, and is forgiven after a steady minute."""
 FIRST_ADMIN = "admin"
 PORT_PATIENCE = 5.0
+ARENAS = "2"
+"""Memory pools of the C library in each of the product's processes: one for each of their many threads adds up."""
 WATCH_EVERY = 0.2
 
 
@@ -236,7 +238,7 @@ def _start_product(
     password = apart(lambda: _bring_up_schema(environ["AUTORKE_DATABASE_URL"]))
     say(f"  schema    up to date after {time.monotonic() - started:.1f} s")
     _wait_for_port(settings)
-    children = {**environ, "AUTORKE_LAUNCHER_SOCKET": str(launcher_socket(data))}
+    children = {"MALLOC_ARENA_MAX": ARENAS, **environ, "AUTORKE_LAUNCHER_SOCKET": str(launcher_socket(data))}
     supervisor.start(*product_services(settings, data, children))
     return password
 
