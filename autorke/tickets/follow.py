@@ -1,36 +1,32 @@
 """What a ticket's stream sends behind a cursor: events, node results, log text or the growth of logs.
 
 Of many viewers at the live end each gets the same bytes: what is behind a cursor is read and encoded once for all of
-them. Log text is read chunk by chunk in the order of storing.
+them.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from fastapi.sse import format_sse_event
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from autorke.core.db import db_now, transaction
 from autorke.tickets import matrix, schemas, service
+from autorke.tickets.logtext import Blocks
 from autorke.tickets.matrix_schemas import CellOut
 from autorke.web import sse
-from autorke.workflow.logmerge import ORDER, Place, behind, between
+from autorke.workflow.logmerge import Place
 from autorke.workflow.models import Attempt, LogChunk, LogStream, StepRow, Ticket
 
 OVERLAP = timedelta(seconds=10)
 """How far a stream of node results reaches back at its beginning: the page read its matrix a moment before."""
-BLOCK_BYTES = 512 * 1024
-BLOCK_CHUNKS = 4000
 READINGS_KEPT = 32
 MOST_GROWN = 500
 """Streams that one event counts; when more have grown, the page reads the list again."""
@@ -85,23 +81,6 @@ def nodes(session: Session, ticket: Ticket, cursor: Cursor) -> list[sse.Event]:
     return [(str(cursor), "nodes", {"results": cells})]
 
 
-def _chunks(ticket_id: UUID, place: Place | None, *columns: Any) -> Any:
-    query = select(*columns).select_from(LogChunk).join(LogStream, LogStream.id == LogChunk.stream_id)
-    query = query.join(Attempt, Attempt.id == LogStream.attempt_id).join(StepRow, StepRow.id == Attempt.step_id)
-    query = query.where(LogChunk.ticket_id == ticket_id)
-    if place is not None:
-        query = query.where(behind(place))
-    return query
-
-
-_ABOUT = (
-    LogStream.id.label("stream_id"),
-    StepRow.key.label("step"),
-    Attempt.n.label("attempt_n"),
-    LogStream.node_id,
-)
-
-
 def grown(session: Session, ticket: Ticket, cursor: Cursor) -> list[sse.Event]:
     """Streams that have become longer, as one event; at first and when they are many, only that some have."""
     head = session.scalar(select(func.max(LogChunk.batch)).where(LogChunk.ticket_id == ticket.id)) or 0
@@ -110,8 +89,18 @@ def grown(session: Session, ticket: Ticket, cursor: Cursor) -> list[sse.Event]:
         return [(str(cursor), "grown", {"streams": [], "all": True})]
     if head <= before.batch:
         return []
-    columns = (*_ABOUT, LogStream.bytes, LogStream.lines, LogStream.first_error_line)
-    rows = session.execute(_chunks(ticket.id, before, *columns).distinct().limit(MOST_GROWN + 1)).all()
+    touched = select(LogChunk.stream_id).where(LogChunk.ticket_id == ticket.id, LogChunk.batch > before.batch)
+    query = select(
+        LogStream.id.label("stream_id"),
+        StepRow.key.label("step"),
+        Attempt.n.label("attempt_n"),
+        LogStream.node_id,
+        LogStream.bytes,
+        LogStream.lines,
+        LogStream.first_error_line,
+    )
+    query = query.join(Attempt, Attempt.id == LogStream.attempt_id).join(StepRow, StepRow.id == Attempt.step_id)
+    rows = session.execute(query.where(LogStream.id.in_(touched)).limit(MOST_GROWN + 1)).all()
     if len(rows) > MOST_GROWN:
         return [(str(cursor), "grown", {"streams": [], "all": True})]
     return [(str(cursor), "grown", {"streams": [dict(row._mapping) for row in rows], "all": False})]
@@ -164,65 +153,14 @@ class _Readings:
 _shared = _Readings()
 
 
+_texts = Blocks()
+
+
 def logs(session: Session, ticket: Ticket, cursor: Cursor) -> list[sse.Event]:
     """The next text of all logs, as one block of events `log`."""
-    made = _block(session, ticket.id, cursor)
+    about = (f"{cursor.seq};", f";{cursor.since.isoformat()}" if cursor.since else "")
+    made = _texts.after(session, ticket.id, cursor.place, about)
     if made is None:
         return []
     cursor.place, data = made
     return [(str(cursor), "log", data)]
-
-
-def _block(session: Session, ticket_id: UUID, cursor: Cursor) -> tuple[Place, sse.Block] | None:
-    last = _end(session, ticket_id, cursor.place)
-    if last is None:
-        return None
-    query = _chunks(ticket_id, cursor.place, *_ABOUT, LogChunk.batch, LogChunk.seq, LogChunk.byte_off, LogChunk.data)
-    rows = session.execute(query.where(between(None, last)).order_by(*ORDER)).all()
-    parts = []
-    for pieces in _joined(rows):
-        end = pieces[-1]
-        at = Cursor(cursor.seq, Place(end.batch, end.stream_id, end.seq), cursor.since)
-        text = json.dumps(_said(pieces), ensure_ascii=False)
-        parts.append(format_sse_event(data_str=text, event="log", id=str(at)))
-    return last, sse.Block(b"".join(parts))
-
-
-def _end(session: Session, ticket_id: UUID, place: Place | None) -> Place | None:
-    """The last chunk of the next block, by the chunks' sizes alone; None when there is none."""
-    size = func.octet_length(LogChunk.data)
-    query = _chunks(ticket_id, place, LogChunk.batch, LogChunk.stream_id, LogChunk.seq, size.label("size"))
-    rows = session.execute(query.order_by(*ORDER).limit(BLOCK_CHUNKS)).all()
-    ends = [at for at in range(1, len(rows)) if _owner(rows[at]) != _owner(rows[at - 1])]
-    if len(rows) < BLOCK_CHUNKS or not ends:  # what one stream said in one batch is not cut: a line may go over chunks
-        ends.append(len(rows))
-    total, begin = 0, 0
-    for end in ends:
-        total, begin = total + sum(row.size for row in rows[begin:end]), end
-        if total >= BLOCK_BYTES:
-            break
-    return Place(*rows[begin - 1][:3]) if rows else None
-
-
-def _owner(row: Row[Any]) -> tuple[int, UUID]:
-    return row.batch, row.stream_id
-
-
-def _joined(rows: Sequence[Row[Any]]) -> Iterator[Sequence[Row[Any]]]:
-    """Chunks that follow each other in one stream and one batch belong together: a line may go over them."""
-    for _, found in groupby(rows, key=_owner):
-        yield list(found)
-
-
-def _said(pieces: Sequence[Row[Any]]) -> dict[str, Any]:
-    data = b"".join(piece.data for piece in pieces)
-    first = pieces[0]
-    return {
-        "stream_id": str(first.stream_id),
-        "step": first.step,
-        "attempt_n": first.attempt_n,
-        "node_id": first.node_id,
-        "from": first.byte_off,
-        "to": first.byte_off + len(data),
-        "text": data.decode("utf-8", "replace"),
-    }

@@ -20,7 +20,7 @@ from autorke.core import events
 from autorke.core.db import transaction
 from autorke.core.ids import new_id
 from autorke.core.redact import Secrets
-from autorke.tickets import follow
+from autorke.tickets import follow, logtext
 from autorke.tickets.follow import Cursor
 from autorke.users.models import ApiToken, RoleBinding, UserSession
 from autorke.web import hearing, sse
@@ -59,8 +59,8 @@ def test_a_client_that_is_cut_anywhere_ends_with_the_same_bytes_and_events(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T15: whichever event was the last one that arrived, what follows goes on behind exactly it."""
-    monkeypatch.setattr(follow, "BLOCK_BYTES", 20_000)
-    monkeypatch.setattr(follow, "BLOCK_CHUNKS", 6)
+    monkeypatch.setattr(logtext, "BLOCK_BYTES", 20_000)
+    monkeypatch.setattr(logtext, "BLOCK_CHUNKS", 6)
     for node in ("g1", "g2", "g3"):
         say(
             desk,
