@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeApproval, makeGate, makeStep, makeTicket } from "../../test/tickets";
 import { chainHolds, groupsOf, placeholders } from "./activity";
-import { approvalRows } from "./approvals";
+import { approvalRows, revocable } from "./approvals";
 import type { TicketEvent } from "./types";
 
 const event = (seq: number, actor: string, body: Record<string, unknown> = {}): TicketEvent => ({
@@ -46,6 +46,9 @@ describe("approvals", () => {
       makeStep("b", { gates: [makeGate({ id: "3", state: "VOID" })] }),
     ];
     const rows = approvalRows(makeTicket(steps));
+    expect(rows.map((row) => revocable(row, "p"))).toEqual([false, false, false, false]);
+    const [fresh] = approvalRows(makeTicket([makeStep("a", { state: "READY", gates: [makeGate({ state: "APPROVED", approvals: [said] })] })]));
+    expect([revocable(fresh!, "p"), revocable(fresh!, "q"), revocable(fresh!, undefined)]).toEqual([true, false, false]);
     expect(rows.map((row) => [row.number, row.gate.id, row.approverId])).toEqual([[1, "1", "p"], [1, "2", "p"], [1, "2", null], [2, "3", null]]);
   });
 });

@@ -1,13 +1,17 @@
 /** Every gate of the ticket, in order: who decided what, when, and who may decide the open ones. */
-import { Table, type TableProps } from "antd";
+import { useQuery } from "@tanstack/react-query";
+import { App, Button, Table, type TableProps } from "antd";
 import { useTranslation } from "react-i18next";
-import { pick } from "../../api/problem";
+import { asProblem, pick } from "../../api/problem";
 import { EmptyState } from "../../components/empty-state";
 import { TimeText } from "../../components/time-text";
-import { approvalRows, type ApprovalRow } from "./approvals";
+import { meQuery } from "../../lib/queries";
+import { approvalRows, type ApprovalRow, revocable } from "./approvals";
 import { permissionKey } from "./cause-text";
 import { StateText } from "./state-text";
+import { sendRevocation } from "./queries";
 import type { TabProps } from "./ticket-tabs";
+import { useTicketAction } from "./use-ticket";
 
 function Who({ row }: { row: ApprovalRow }) {
   const { t } = useTranslation("tickets");
@@ -36,7 +40,28 @@ function Who({ row }: { row: ApprovalRow }) {
   );
 }
 
-function useColumns(): NonNullable<TableProps<ApprovalRow>["columns"]> {
+function TakeBack({ ticketId, row }: { ticketId: string; row: ApprovalRow }) {
+  const { t, i18n } = useTranslation("tickets");
+  const { modal, message } = App.useApp();
+  const { data: me } = useQuery(meQuery);
+  const act = useTicketAction<string>(ticketId, (gateId) => sendRevocation(ticketId, gateId), () => void message.success(t("approvals.takenBack")));
+  if (!revocable(row, me?.id)) return null;
+  const ask = () =>
+    modal.confirm({
+      title: t("approvals.takeBackAsk"),
+      content: t("approvals.takeBackEffect"),
+      okText: t("approvals.takeBack"),
+      cancelText: t("action.keep"),
+      onOk: () => act.mutateAsync(row.gate.id).catch((error: unknown) => void message.error(pick(asProblem(error).cause, i18n.language))),
+    });
+  return (
+    <Button size="small" onClick={ask}>
+      {t("approvals.takeBack")}
+    </Button>
+  );
+}
+
+function useColumns(ticketId: string): NonNullable<TableProps<ApprovalRow>["columns"]> {
   const { t, i18n } = useTranslation("tickets");
   return [
     {
@@ -57,7 +82,8 @@ function useColumns(): NonNullable<TableProps<ApprovalRow>["columns"]> {
         row.decision === null ? null : (
           <span>
             {t(`decision.${row.decision}`)}
-            {row.revokedAt !== null && <span className="muted"> {t("approvals.revoked")}</span>}
+            {row.revokedAt !== null && <span className="muted"> {t("approvals.revoked")}</span>}{" "}
+            <TakeBack ticketId={ticketId} row={row} />
           </span>
         ),
     },
@@ -73,7 +99,7 @@ function useColumns(): NonNullable<TableProps<ApprovalRow>["columns"]> {
 
 export function ApprovalsTab({ ticket }: TabProps) {
   const { t } = useTranslation("tickets");
-  const columns = useColumns();
+  const columns = useColumns(ticket.id);
   return (
     <Table<ApprovalRow>
       rowKey="key"

@@ -6,6 +6,7 @@ export type ApprovalRow = {
   key: string;
   number: number;
   title: Words;
+  stepState: string;
   gate: Gate;
   approverId: string | null;
   approverName: string;
@@ -20,7 +21,7 @@ export type ApprovalRow = {
 export function approvalRows(ticket: Ticket): ApprovalRow[] {
   return ticket.steps.flatMap((step, index) =>
     step.gates.flatMap((gate) => {
-      const about = { number: index + 1, title: step.title, gate };
+      const about = { number: index + 1, title: step.title, stepState: step.state, gate };
       const rows: ApprovalRow[] = gate.approvals.map((one) => ({
         ...about,
         key: `${gate.id} ${one.approver_id}`,
@@ -38,7 +39,16 @@ export function approvalRows(ticket: Ticket): ApprovalRow[] {
   );
 }
 
-function undecided(about: Pick<ApprovalRow, "number" | "title" | "gate">): ApprovalRow {
+const NOT_BEGUN = new Set(["WAIT_PRE_GATE", "READY"]);
+
+/** May this person take the approval back? Only one's own, and only while the step has not begun. */
+export function revocable(row: ApprovalRow, me: string | undefined): boolean {
+  const standing = row.approverId !== null && row.approverId === me && row.decision === "APPROVE" && row.revokedAt === null;
+  const live = row.gate.state === "OPEN" || row.gate.state === "APPROVED";
+  return standing && live && row.gate.phase === "PRE" && NOT_BEGUN.has(row.stepState);
+}
+
+function undecided(about: Pick<ApprovalRow, "number" | "title" | "stepState" | "gate">): ApprovalRow {
   return {
     ...about,
     key: `${about.gate.id} open`,

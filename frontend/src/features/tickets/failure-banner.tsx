@@ -32,10 +32,10 @@ function Cause({ cause }: { cause: FailureCause }) {
 }
 
 /** The person who closed the gate said why. */
-function rejection(step: Step): { by: string; comment: string } | null {
+function rejection(step: Step): { name: string; comment: string } | null {
   const rejected = step.gates.findLast((gate: Gate) => gate.state === "REJECTED");
   const said = rejected?.approvals.findLast((one) => one.decision === "REJECT");
-  return said ? { by: said.approver_id, comment: said.comment } : null;
+  return said ? { name: said.approver_name ?? said.approver_id.slice(0, 8), comment: said.comment } : null;
 }
 
 export function FailureBanner({ ticket }: { ticket: Ticket }) {
@@ -48,7 +48,7 @@ export function FailureBanner({ ticket }: { ticket: Ticket }) {
   const said = rejection(step);
   return (
     <Alert
-      className="failure"
+      className="dense failure"
       type="error"
       showIcon
       role="region"
@@ -56,7 +56,7 @@ export function FailureBanner({ ticket }: { ticket: Ticket }) {
       title={t(`failure.${step.state}`, { step: pick(step.title, i18n.language) })}
       description={
         <Flex vertical gap={6}>
-          {said && <bdi>{t("failure.rejected", { comment: said.comment })}</bdi>}
+          {said && <bdi>{t("failure.rejected", said)}</bdi>}
           {causes.length > 0 && (
             <ol className="causes">
               {causes.slice(0, MOST).map((cause) => (

@@ -20,6 +20,7 @@ import {
   resolve,
   resume,
   retry,
+  revokeApproval,
   unwatchTicket,
   watchTicket,
 } from "../../api/client";
@@ -144,6 +145,8 @@ export const sendRetry = (id: string, step: string, nodes: string[] | null) =>
 
 export const sendExclude = (id: string, nodes: string[], reason: string) =>
   exclude({ path: { ticket_id: id }, body: { nodes, reason } });
+
+export const sendRevocation = (id: string, gateId: string) => revokeApproval({ path: { ticket_id: id, gate_id: gateId } });
 
 export const sendPause = (id: string) => pause({ path: { ticket_id: id } });
 export const sendResume = (id: string) => resume({ path: { ticket_id: id } });

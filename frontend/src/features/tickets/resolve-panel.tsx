@@ -123,6 +123,7 @@ function Override({ attempt, checked, onChange }: { attempt: Attempt; checked: b
   return (
     <Alert
       type="warning"
+      className="dense"
       showIcon
       title={first ? <>{t("resolve.second")} <UserName id={first} /></> : t("resolve.first")}
       description={

@@ -33,7 +33,7 @@ function usePrimary(ticket: Ticket, ask: (key: ActionKey) => void, decide: () =>
     return cause ? t("reason.waitsFor", { step, cause: causeText(cause) }) : t("reason.waits");
   };
   const reason = primary.kind === "wait" ? waits(primary) : reasonText(primary.reason);
-  return { label: t(`primary.${primary.kind}`, { step }), onClick, reason };
+  return { label: t(`primary.${primary.kind}`, { step, count: ticket.actions.retry.nodes.length }), onClick, reason };
 }
 
 function Facts({ ticket }: { ticket: Ticket }) {
@@ -86,7 +86,9 @@ export function TicketHeader({ ticket, onDecide }: { ticket: Ticket; onDecide: (
             <span className="mono">#{ticket.number}</span>
             <span>{pick(ticket.flow_title, i18n.language)}</span>
             <bdi className="ticket-summary">{ticket.summary}</bdi>
-            <StateText kind="ticket" state={ticket.state} badge />
+            <span role="status">
+              <StateText kind="ticket" state={ticket.state} badge />
+            </span>
           </span>
         }
         secondary={

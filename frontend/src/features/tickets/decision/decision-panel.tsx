@@ -12,7 +12,7 @@ import { type DecisionBody, sendDecision } from "../queries";
 import { decisionGates, gateKind, type OpenGate, type Staleness, staleness, type Subject, subjects } from "../state";
 import type { Ticket } from "../types";
 import { useTicketAction } from "../use-ticket";
-import { Changed } from "./changed";
+import { Changed, useChangeCount } from "./changed";
 import { DecisionComment } from "./decision-comment";
 import { GateItem } from "./gate-item";
 
@@ -53,19 +53,20 @@ type ButtonsProps = {
   stale: Staleness;
   refusal: string | null;
   pending: Verdict | null;
+  changes: number;
   onApprove: () => void;
   onReject: () => void;
   onReview: () => void;
 };
 
-function Buttons({ kind, stale, refusal, pending, onApprove, onReject, onReview }: ButtonsProps) {
+function Buttons({ kind, stale, refusal, pending, changes, onApprove, onReject, onReview }: ButtonsProps) {
   const { t } = useTranslation("tickets");
   const changed = stale.kind === "changed";
   return (
     <Flex gap={8} wrap>
       {changed ? (
         <Button type="primary" onClick={onReview} data-testid="re-review">
-          {t("decide.reReview", { count: stale.steps.length })}
+          {t("decide.reReview", { count: changes })}
         </Button>
       ) : (
         <ReasonButton type="primary" reason={refusal} loading={pending === "approve"} onClick={onApprove} data-testid="approve">
@@ -105,7 +106,14 @@ export function DecisionPanel({ ticket, onClose }: { ticket: Ticket; onClose: ()
   const [comment, setComment] = useState("");
   const [missing, setMissing] = useState(false);
   const panel = useRef<HTMLElement>(null);
-  useEffect(() => panel.current?.focus(), []);
+  useEffect(() => {
+    const before = document.activeElement;
+    panel.current?.focus();
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  const changes = useChangeCount(ticket, view.shown, view.now, view.stale.kind === "changed" ? view.stale.steps.length : 0);
   const { act, send, pending } = useDecision(ticket, onClose);
   const refusal = useRefusal(view.gates, view.stale, view.chosen.length);
   const reject = () => {
@@ -143,6 +151,7 @@ export function DecisionPanel({ ticket, onClose }: { ticket: Ticket; onClose: ()
         stale={view.stale}
         refusal={refusal}
         pending={pending}
+        changes={changes}
         onApprove={() => send("approve", view.chosen, comment)}
         onReject={reject}
         onReview={view.review}

@@ -3,7 +3,6 @@ import { makeNode } from "../../../test/tickets";
 import { findingsOf, gridOf, isRed, onlyRed } from "../checks/check-grid";
 import type { Plan } from "../types";
 import { checksOf, driftOf, levelCounts, partsOf } from "./plan-model";
-import { kindOf } from "./unified-diff";
 
 const plan = (body: Record<string, unknown>, changes: Partial<Plan> = {}): Plan =>
   ({ step: "join", round: 1, plan_hash: "h", body: { plan: body }, problems: [], created_at: "", superseded_at: null, superseded_reason: null, ...changes }) as Plan;
@@ -57,10 +56,6 @@ describe("a plan", () => {
     const given = plan({}, { superseded_reason: { drift: [{ key: "facts of n1", planned: "a", now: "b" }] } });
     expect(driftOf(given)).toEqual([{ key: "facts of n1", planned: "a", now: "b" }]);
     expect(driftOf(plan({}))).toEqual([]);
-  });
-
-  it("has diffs of five kinds of lines", () => {
-    expect(["--- a", "+++ b", "@@ -1 +1 @@", "+x", "-x", " x", ""].map(kindOf)).toEqual(["head", "head", "hunk", "add", "remove", "same", "same"]);
   });
 });
 
