@@ -132,6 +132,8 @@ def _sizes(session: Session, ticket_id: UUID, place: Place) -> list[_Sized]:
 def _end(rows: Sequence[_Sized]) -> Place | None:
     """The last chunk of a block: the end of a batch; of a stream in a batch that alone is larger than a block. What
     one stream said in one batch is not cut: a line may go over chunks."""
+    if not rows:
+        return None
     total, batch_end, stream_end = 0, None, None
     for row, following in zip(rows, (*rows[1:], None), strict=True):
         total += row.size
@@ -142,8 +144,8 @@ def _end(rows: Sequence[_Sized]) -> Place | None:
             batch_end = row
         if total >= BLOCK_BYTES and (batch_end or stream_end):
             break
-    best = batch_end or stream_end or (rows[-1] if rows else None)
-    return Place(best.batch, best.stream_id, best.seq) if best else None
+    best = batch_end or stream_end or rows[-1]
+    return Place(best.batch, best.stream_id, best.seq)
 
 
 def _chunks(session: Session, ticket_id: UUID, place: Place, last: Place) -> list[_Chunk]:
