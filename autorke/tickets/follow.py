@@ -6,12 +6,8 @@ them.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -27,7 +23,6 @@ from autorke.workflow.models import Attempt, LogChunk, LogStream, StepRow, Ticke
 
 OVERLAP = timedelta(seconds=10)
 """How far a stream of node results reaches back at its beginning: the page read its matrix a moment before."""
-READINGS_KEPT = 32
 MOST_GROWN = 500
 """Streams that one event counts; when more have grown, the page reads the list again."""
 
@@ -115,13 +110,9 @@ class Wanted:
     nodes: bool
 
 
-def read(ticket_id: UUID, wanted: Wanted, text: str | None, age: Any) -> list[sse.Event]:
-    """Everything next behind a cursor, as one block. `age` of the ticket's channel says whether an earlier reading
-    still holds."""
-    return _shared.get((ticket_id, wanted, text, age), lambda: _read(ticket_id, wanted, Cursor.parse(text)))
-
-
-def _read(ticket_id: UUID, wanted: Wanted, cursor: Cursor) -> list[sse.Event]:
+def read(ticket_id: UUID, wanted: Wanted, text: str | None) -> list[sse.Event]:
+    """Everything next behind a cursor, as one block, whoever asks."""
+    cursor = Cursor.parse(text)
     with transaction() as session:
         ticket = session.get_one(Ticket, ticket_id)
         found = events(session, ticket, cursor)
@@ -130,27 +121,9 @@ def _read(ticket_id: UUID, wanted: Wanted, cursor: Cursor) -> list[sse.Event]:
             found += logs(session, ticket, cursor)
         elif wanted.counts:
             found += grown(session, ticket, cursor)
-    return [(found[-1][0], "block", sse.Block(b"".join(map(sse.encode, found))))] if found else []
-
-
-class _Readings:
-    """The last few readings. A few locks, so that of those who want the same only one reads and the others wait."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Any, list[sse.Event]] = OrderedDict()
-        self._making = [threading.Lock() for _ in range(8)]
-
-    def get(self, key: Any, make: Callable[[], list[sse.Event]]) -> list[sse.Event]:
-        with self._making[hash(key) % len(self._making)]:
-            found = self._kept.get(key)
-            if found is None:
-                found = self._kept[key] = make()
-                while len(self._kept) > READINGS_KEPT:
-                    self._kept.popitem(last=False)
-            return found
-
-
-_shared = _Readings()
+    if not found or (len(found) == 1 and isinstance(found[0][2], sse.Block)):
+        return found
+    return [(found[-1][0], "block", sse.Block(b"".join(map(sse.encode, found))))]
 
 
 _texts = Blocks()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from autorke.core.db import transaction
 from autorke.tickets import follow, service
 from autorke.users.access import Actor
 from autorke.users.deps import allowed
@@ -41,14 +40,18 @@ async def stream_ticket(
     `to` of a log. `grown`: `{streams: [{stream_id, step, attempt_n, node_id, bytes, lines, first_error_line}], all}`;
     `all` means: read the list of logs again. `nodes`: `{results: […]}`. `hint`: `{topic, ids, all}`, without an id.
     """
-    present = Present(actor, request.app.state.wakeups)
     await run_in_threadpool(service.get, session, actor, ticket_id)
-    channel, wanted = f"ticket:{ticket_id}", follow.Wanted(logs, counts, nodes)
 
-    def read_since(cursor: str | None) -> Sequence[sse.Event]:
-        if present.due:
-            with transaction() as fresh:
-                service.get(fresh, present.look(fresh), ticket_id)  # signed in and allowed, still
-        return follow.read(ticket_id, wanted, cursor, request.app.state.wakeups.age(channel))
+    def still(fresh: Session, now: Actor) -> None:
+        service.get(fresh, now, ticket_id)
 
-    return sse.stream(request, channel, read_since, after, sees=present.sees if hints else None)
+    present, wanted = Present(actor, request.app.state.wakeups, still), follow.Wanted(logs, counts, nodes)
+    return sse.stream(
+        request,
+        f"ticket:{ticket_id}",
+        lambda cursor: follow.read(ticket_id, wanted, cursor),
+        after,
+        check=present,
+        shared=wanted,
+        sees=present.sees if hints else None,
+    )

@@ -25,4 +25,4 @@ async def stream_hints(
     stream ends with the session.
     """
     present = Present(actor, request.app.state.wakeups)
-    return sse.hints(request, present.check, after, sees=present.sees)
+    return sse.hints(request, present, after, sees=present.sees)

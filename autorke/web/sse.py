@@ -17,10 +17,11 @@ import logging
 import signal
 import threading
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.to_thread
@@ -45,6 +46,7 @@ ROTATE = 15 * 60.0
 POLL_WITHOUT_BROKER = 1.0
 MAX_STREAMS = 1000
 READ_THREADS = 4
+READINGS_KEPT = 32
 
 Event = tuple[str, str, Any]
 """(id to resume behind, event name, JSON-ready data or a Block)."""
@@ -56,6 +58,17 @@ class EventStream(StreamingResponse):
     entered only when the status has been sent, too late for a 403."""
 
     media_type = "text/event-stream"
+
+
+class Check(Protocol):
+    """Looks again, now and then, whether somebody may still listen."""
+
+    @property
+    def due(self) -> bool: ...
+
+    def check(self) -> None:
+        """Raises what ends the stream."""
+        ...
 
 
 class Block(bytes):
@@ -74,6 +87,44 @@ class Ear:
         self.flag.set()
 
 
+class Shared:
+    """Readings under way and just done, by what was asked: many streams that want the same wait for one thread."""
+
+    def __init__(self) -> None:
+        self._tasks: OrderedDict[Hashable, asyncio.Task[Sequence[Event]]] = OrderedDict()
+
+    async def get(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, Sequence[Event]]]) -> Sequence[Event]:
+        """The rows of `key`; a stream that ends meanwhile does not take the reading from the others."""
+        task = self._tasks.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._tasks[key] = asyncio.create_task(read())
+            while len(self._tasks) > READINGS_KEPT:
+                self._tasks.popitem(last=False)
+        return await asyncio.shield(task)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a stream's rows come from. Streams with equal `shared` get the same rows behind the same cursor."""
+
+    channel: str
+    read: ReadSince
+    check: Check | None = None
+    shared: Hashable | None = None
+
+    async def rows(self, wakeups: Wakeups, cursor: str | None) -> Sequence[Event]:
+        """The next rows, read in a thread."""
+        if self.check is not None and self.check.due:
+            await anyio.to_thread.run_sync(self.check.check, limiter=wakeups.readers)
+        if self.shared is None:
+            return await self._read(wakeups, cursor)
+        key = (self.channel, self.shared, cursor, wakeups.age(self.channel))
+        return await wakeups.shared.get(key, lambda: self._read(wakeups, cursor))
+
+    async def _read(self, wakeups: Wakeups, cursor: str | None) -> Sequence[Event]:
+        return await anyio.to_thread.run_sync(self.read, cursor, limiter=wakeups.readers)
+
+
 class Wakeups:
     """One Redis subscription per process, fanned out in memory.
 
@@ -85,6 +136,7 @@ class Wakeups:
         self.stopping = asyncio.Event()
         self.count = 0
         self.memory = Memory()
+        self.shared = Shared()
         self._ears: dict[str, set[Ear]] = defaultdict(set)
         self._ages: dict[str, int] = {}
         self._age = itertools.count(1)
@@ -203,7 +255,7 @@ def encode(event: Event) -> bytes:
 
 
 async def _events(
-    wakeups: Wakeups, ear: Ear, read_since: ReadSince, cursor: str | None, hearing: Hearing | None, resumes: bool
+    wakeups: Wakeups, ear: Ear, source: Source, cursor: str | None, hearing: Hearing | None, resumes: bool
 ) -> AsyncIterator[bytes]:
     ends = time.monotonic() + ROTATE
     spoken, read = 0.0, 0.0
@@ -213,7 +265,7 @@ async def _events(
         parts: list[bytes] = []
         if ear.own or time.monotonic() - read >= pause:
             ear.own = False
-            rows = await anyio.to_thread.run_sync(read_since, cursor, limiter=wakeups.readers)
+            rows = await source.rows(wakeups, cursor)
             read = time.monotonic()
             ear.own = ear.own or bool(rows)  # there may be more than one read gives
             cursor = rows[-1][0] if rows else cursor
@@ -236,13 +288,13 @@ async def _events(
 
 
 async def _guarded(
-    request: Request, channel: str, read_since: ReadSince, cursor: str | None, hearing: Hearing | None, resumes: bool
+    request: Request, source: Source, cursor: str | None, hearing: Hearing | None, resumes: bool
 ) -> AsyncIterator[bytes]:
     """A refusal in mid-stream (the role was taken away) is told as an event, because the status is already sent."""
     wakeups: Wakeups = request.app.state.wakeups
     try:
-        with wakeups.listen(channel, hints=hearing is not None) as ear:
-            async for part in _events(wakeups, ear, read_since, cursor, hearing, resumes):
+        with wakeups.listen(source.channel, hints=hearing is not None) as ear:
+            async for part in _events(wakeups, ear, source, cursor, hearing, resumes):
                 yield part
     except AutoRkeError as error:
         lang = problems.language(request.headers.get("accept-language", ""))
@@ -251,28 +303,34 @@ async def _guarded(
 
 
 def stream(
-    request: Request, channel: str, read_since: ReadSince, cursor: str | None, *, sees: Sees | None = None
+    request: Request,
+    channel: str,
+    read_since: ReadSince,
+    cursor: str | None,
+    *,
+    check: Check | None = None,
+    shared: Hashable | None = None,
+    sees: Sees | None = None,
 ) -> EventStream:
     """Events of `channel` behind `cursor` (Last-Event-ID wins over it). Return it from an `async def` route.
 
     Each event goes out as `id`, `event`, `data`; a comment every 15 s keeps proxies from closing the connection. With
-    `sees` the page also gets its hints, as events `hint` without an id. Raises TooManyStreams.
+    `shared`, `read_since` is asked once for all streams of the channel that are equal in it and at the same cursor;
+    then `check` says whether this one's caller may still look. With `sees` the page also gets its hints, as events
+    `hint` without an id. Raises TooManyStreams.
     """
     memory, last = _wakeups(request).memory, request.headers.get("last-event-id")
     hearing = Hearing(memory, sees, again=last is not None) if sees else None
-    return _answer(_guarded(request, channel, read_since, last or cursor, hearing, False))
+    source = Source(channel, read_since, check, shared)
+    return _answer(_guarded(request, source, last or cursor, hearing, False))
 
 
-def hints(request: Request, check: Callable[[], None], cursor: str | None, *, sees: Sees) -> EventStream:
-    """Hints alone, resumed by their ids. `check` raises what ends the stream; it is asked every 15 s."""
-
-    def nothing(_cursor: str | None) -> Sequence[Event]:
-        check()
-        return ()
-
+def hints(request: Request, check: Check, cursor: str | None, *, sees: Sees) -> EventStream:
+    """Hints alone, resumed by their ids."""
     last = request.headers.get("last-event-id") or cursor
     hearing = Hearing(_wakeups(request).memory, sees, last)
-    return _answer(_guarded(request, "", nothing, None, hearing, True))
+    source = Source("", lambda _cursor: (), check, shared="nothing")
+    return _answer(_guarded(request, source, None, hearing, True))
 
 
 def _wakeups(request: Request) -> Wakeups:

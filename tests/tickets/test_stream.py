@@ -24,6 +24,7 @@ from autorke.tickets import follow, logtext
 from autorke.tickets.follow import Cursor
 from autorke.users.models import ApiToken, RoleBinding, UserSession
 from autorke.web import hearing, sse
+from autorke.workflow.logmerge import Place
 from autorke.workflow.logstore import CHUNK, LogWriter
 from autorke.workflow.models import Event
 from tests.api import V1, Api
@@ -89,33 +90,31 @@ def test_a_client_that_is_cut_anywhere_ends_with_the_same_bytes_and_events(
     assert {key: bytes(data) for key, data in seen.items()} == {key: stored(key) for key in streams}
 
 
-def test_many_viewers_cost_one_reading(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Any] = []
-    original = follow._read
-
-    def noting(*arguments: Any) -> Any:
-        made.append(arguments)
-        return original(*arguments)
-
-    monkeypatch.setattr(follow, "_read", noting)
-    wanted = follow.Wanted(logs=True, counts=False, nodes=True)
-    first = follow.read(UUID(desk.id), wanted, None, "age 1")
-    assert first
-    assert all(follow.read(UUID(desk.id), wanted, None, "age 1") is first for _ in range(200))
-    assert len(made) == 1
-    end = first[-1][0]
-    nothing = [follow.read(UUID(desk.id), wanted, end, "age 1") for _ in range(200)]
-    assert len(made) == 2, "that there is nothing more is read once, too"
+def test_text_that_was_encoded_once_serves_everybody_at_that_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks, made = logtext.Blocks(), list[Any]()
+    original = logtext.Blocks._make
+    monkeypatch.setattr(logtext.Blocks, "_make", lambda self, *more: made.append(more) or original(self, *more))
+    with transaction() as session:
+        first = blocks.after(session, UUID(desk.id), None, ("1;", ""))
+        assert first is not None
+        assert all(blocks.after(session, UUID(desk.id), None, ("1;", "")) is first for _ in range(50))
+        assert len(made) == 1
+        assert blocks.after(session, UUID(desk.id), first[0], ("1;", "")) is None
     say(desk, "g1", "more")
-    assert follow.read(UUID(desk.id), wanted, end, "age 1") is nothing[0], "until a wake-up says so"
-    assert b"more" in follow.read(UUID(desk.id), wanted, end, "age 2")[0][2]
+    with transaction() as session:
+        behind = blocks.after(session, UUID(desk.id), first[0], ("1;", ""))
+        assert behind is not None
+        assert b"more" in behind[1]
+        assert blocks.after(session, UUID(desk.id), None, ("1;", "")) is first
 
 
-def test_few_readings_are_kept() -> None:
-    readings = follow._Readings()
+def test_blocks_that_are_kept_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logtext, "KEPT_BYTES", 100)
+    blocks = logtext.Blocks()
     for number in range(100):
-        readings.get(number, lambda: [])
-    assert len(readings._kept) == follow.READINGS_KEPT
+        blocks._keep(number, (Place(number, UUID(int=1), 1), sse.Block(b"x" * 30)))
+    assert len(blocks._kept) == 3
+    assert blocks._size == 90
 
 
 def test_a_wake_up_makes_older_readings_too_old(configured_redis: str) -> None:

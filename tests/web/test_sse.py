@@ -238,6 +238,56 @@ def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(scenario())
 
 
+def test_streams_that_want_the_same_are_read_for_once(configured_redis: str) -> None:
+    async def scenario() -> None:
+        async with _started() as wakeups:
+            await _until(lambda: wakeups.connected)
+            book = Book("a")
+            open_ones = [
+                aiter(sse.stream(_request(wakeups), "book", book.since, None, shared="all of it").body_iterator)
+                for _ in range(50)
+            ]
+            assert {_parse(await anext(stream))["id"] for stream in open_ones} == {"1"}
+            waiting = [asyncio.ensure_future(anext(stream)) for stream in open_ones]
+            await asyncio.sleep(0.3)
+            assert book.reads == 2, "the row, and that there is no other"
+            book.add("b")
+            await asyncio.to_thread(events.publish, "book", "x")
+            assert {_parse(part)["id"] for part in await asyncio.gather(*waiting)} == {"2"}
+            assert book.reads <= 5
+            other = aiter(sse.stream(_request(wakeups), "book", book.since, "1", shared="a part").body_iterator)
+            reads = book.reads
+            await anext(other)
+            assert book.reads == reads + 1
+
+    asyncio.run(scenario())
+
+
+def test_a_reading_outlives_the_stream_that_began_it_and_a_failed_one_is_tried_again() -> None:
+    async def scenario() -> None:
+        shared, hold, reads = sse.Shared(), asyncio.Event(), list[int]()
+
+        async def read() -> Rows:
+            reads.append(1)
+            await hold.wait()
+            if len(reads) == 1:
+                raise Forbidden(permission="x")
+            return [("1", "note", {})]
+
+        first, second = (asyncio.ensure_future(shared.get("key", read)) for _ in range(2))
+        await asyncio.sleep(0.01)
+        first.cancel()
+        hold.set()
+        with pytest.raises(Forbidden):
+            await second
+        assert await shared.get("key", read) == [("1", "note", {})]
+        for number in range(100):
+            await shared.get(number, read)
+        assert len(shared._tasks) == sse.READINGS_KEPT
+
+    asyncio.run(scenario())
+
+
 def test_a_slow_client_is_not_queued_for() -> None:
     """Only two rows are read ahead, however many there are: the rest stays in the database."""
 
