@@ -52,6 +52,6 @@ def test_a_child_that_dies_without_a_word() -> None:
 
 
 def test_no_child_is_left() -> None:
-    apart(os.getpid)
+    child = apart(os.getpid)
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(child, os.WNOHANG)

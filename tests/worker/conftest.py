@@ -145,7 +145,7 @@ def farm(configured_db: Engine, redis_url: str, tmp_path: Path, request: pytest.
         environment.setenv("AUTORKE_HINT_RESEND", "PT1S")
         get_settings.cache_clear()
         events.forget()
-        queue.app.conf.broker_url = queue._broker_url()
+        environment.setattr(queue, "app", queue.make_app())  # the one before may hold connections to another broker
         gates.configure_directory(everybody)
         outbox.configure_transport(lambda topic, key: queue.hint(queue.LAUNCH, key))
         farm.start("launcher")
