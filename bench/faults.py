@@ -1,0 +1,66 @@
+"""The fault programme (docs/reliability.md): every part with its full number of rounds, going on after a failed one.
+
+`AUTORKE_FAULTS=T4,T10` chooses parts (`T1` means all that begin with `T1-` too), `AUTORKE_SEED` repeats a run,
+`AUTORKE_ROUNDS` replaces the number of rounds. Violations are counted, and quoted with the seed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from importlib import import_module
+from random import SystemRandom
+from typing import Any
+
+from bench import CannotRun
+from tests.faults import place
+
+PROGRAMME: dict[str, tuple[str, int]] = {
+    "T4": ("tests.faults.hints", 10_000),
+}
+"""Part → the module whose `run(seed, rounds)` does it, and the rounds of the whole programme."""
+
+
+def run() -> dict[str, Any]:
+    """Figures of each part; `violations` counts the parts in which something happened that must not."""
+    seed = int(os.environ.get("AUTORKE_SEED") or SystemRandom().randrange(2**31))
+    parts: dict[str, Any] = {}
+    with place.server():
+        for name in chosen(os.environ.get("AUTORKE_FAULTS", "")):
+            say(f"{name} (AUTORKE_SEED={seed})")
+            parts[name] = part(name, seed)
+    return {"seed": seed, "violations": sum(bool(it["violation"]) for it in parts.values()), "parts": parts}
+
+
+def chosen(wanted: str) -> list[str]:
+    """The parts that a comma-separated list means; all of them for an empty one. Raises CannotRun."""
+    wishes = [wish.strip() for wish in wanted.split(",") if wish.strip()]
+    found = [name for name in PROGRAMME if not wishes or name in wishes or name.split("-")[0] in wishes]
+    if not found:
+        raise CannotRun(f"no such part: {wanted}; there are: {', '.join(PROGRAMME)}")
+    return found
+
+
+def part(name: str, seed: int) -> dict[str, Any]:
+    """One part's figures; a violation, or a part that broke, is quoted and does not stop the others."""
+    module, full = PROGRAMME[name]
+    rounds = int(os.environ.get("AUTORKE_ROUNDS") or full)
+    begun = time.monotonic()
+    figures: dict[str, Any] = {}
+    violation = not_run = None
+    try:
+        figures = import_module(module).run(seed, rounds)
+    except CannotRun as reason:
+        not_run = str(reason)
+    except Exception as error:
+        violation = "".join(traceback.format_exception(error))[-4000:]
+        say(f"{name} failed: {violation}")
+    seconds = round(time.monotonic() - begun, 1)
+    return {"rounds": rounds, "seconds": seconds, "violation": violation, "not_run": not_run, "figures": figures}
+
+
+def say(words: str) -> None:
+    """Progress for who watches; the figures go to standard output."""
+    print(f"faults: {words}", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,16 @@
+"""Parts of the programme share the session's server when pytest runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.databases import Template
+from tests.faults import place
+
+
+@pytest.fixture(autouse=True)
+def lent_server(database_template: Template) -> Iterator[None]:
+    with place.lend(database_template):
+        yield

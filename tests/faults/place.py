@@ -1,0 +1,85 @@
+"""What every part of the programme needs: a database of its own, and a seed that its failures name."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine
+
+from autorke.core import crypto, db
+from autorke.core.settings import get_settings
+from autorke.embedded import throwaway
+from autorke.worker import process
+from autorke.workflow import gates, outbox
+from tests.databases import Template, text
+from tests.workflow.conftest import Desk
+from tests.workflow.toy import WORLD
+
+_lent: list[Template] = []
+
+
+@contextmanager
+def lend(template: Template) -> Iterator[None]:
+    """All parts clone this template meanwhile: the test session's, or the one server of a whole programme."""
+    _lent.append(template)
+    try:
+        yield
+    finally:
+        _lent.pop()
+
+
+@contextmanager
+def server() -> Iterator[Template]:
+    """The template to clone: the one that was lent, or that of a server which lives as long as this."""
+    if _lent:
+        yield _lent[-1]
+        return
+    with throwaway.postgres() as url, Template(url) as template, lend(template):
+        yield template
+
+
+@contextmanager
+def database(pool_size: int = 5) -> Iterator[Engine]:
+    """A migrated database of one's own; `core.db`, the settings and child processes point at it."""
+    with server() as template, template.clone() as url, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AUTORKE_DATABASE_URL", text(url))
+        environment.setenv("AUTORKE_SECRET_KEY", crypto.new_key())
+        get_settings.cache_clear()
+        engine = db.make_engine(text(url), pool_size=pool_size)
+        db.configure(engine)
+        try:
+            yield engine
+        finally:
+            db._state.clear()
+            engine.dispose()
+    get_settings.cache_clear()
+
+
+@contextmanager
+def desk(approvers: int = 3, *, pool_size: int = 5) -> Iterator[Desk]:
+    """People, tickets and a worker on a database of their own (tests/workflow), with the toy flow and nobody else."""
+    with database(pool_size):
+        desk = Desk(approvers=[Desk().requester for _ in range(approvers)])
+        desk.rights.update(desk.approvers)
+        gates.configure_directory(desk.holds)
+        outbox._transport.clear()
+        WORLD.reset()
+        try:
+            yield desk
+        finally:
+            WORLD.reset()
+            outbox._transport.clear()
+            os.environ.pop(process.MARKER, None)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[random.Random]:
+    """The dice of a part; a violation says with which seed it comes again."""
+    try:
+        yield random.Random(seed)
+    except AssertionError as violation:
+        raise AssertionError(f"AUTORKE_SEED={seed}: {violation}") from violation

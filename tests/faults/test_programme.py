@@ -1,0 +1,23 @@
+"""A few rounds of each part of the fault programme; all of it runs under `./run bench faults`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from bench.faults import PROGRAMME, chosen
+
+SEED = 20_260
+ROUNDS = {"T4": 60}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("part", ROUNDS)
+def test_a_part_of_the_programme_finds_nothing(part: str) -> None:
+    assert import_module(PROGRAMME[part][0]).run(SEED, ROUNDS[part])
+
+
+def test_parts_are_chosen_by_name_and_by_number() -> None:
+    assert chosen("") == list(PROGRAMME)
+    assert chosen("T4") == ["T4"]
