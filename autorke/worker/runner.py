@@ -27,7 +27,7 @@ from autorke.core.db import transaction
 from autorke.core.errors import AutoRkeError
 from autorke.core.redact import Secrets
 from autorke.core.settings import Settings, get_settings
-from autorke.worker import process
+from autorke.worker import begun, process
 from autorke.worker.rundir import private_dir
 from autorke.workflow import attempts, execute, lifecycle
 from autorke.workflow.attempts import Claim
@@ -139,7 +139,12 @@ def _begin(held: Claim, loaded: Loaded, ctx: Context) -> bool:
     observed_ms = int((time.monotonic() - began) * 1000)
 
     seen = _clean(ctx, observed)
-    return insist(lambda session: lifecycle.begin(session, held, process.me(), seen, observed_ms=observed_ms))
+    if held.purpose is Purpose.RUN:
+        begun.note(ctx.run_dir.parent, held)
+    did = insist(lambda session: lifecycle.begin(session, held, process.me(), seen, observed_ms=observed_ms))
+    if not did:
+        begun.forget(ctx.run_dir.parent, held)
+    return did
 
 
 def _plan(held: Claim, loaded: Loaded, ctx: Context) -> None:

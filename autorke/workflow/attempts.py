@@ -20,6 +20,7 @@ from autorke.core.ids import new_id
 from autorke.workflow import outbox
 from autorke.workflow.errors import Fenced
 from autorke.workflow.journal import By, lock_ticket, record
+from autorke.workflow.line import LINE
 from autorke.workflow.models import Attempt, EngineSwitch, StepRow, Ticket
 from autorke.workflow.states import AttemptState, Purpose, StepState
 
@@ -81,7 +82,7 @@ def create(
 
 
 _CLAIM = text(
-    """
+    f"""
 update step_attempt a
    set state = 'CLAIMED', token = a.token + 1, claim_id = :claim, runner_id = :runner, boot_id = :boot,
        lease_until = clock_timestamp() + make_interval(secs => :lease)
@@ -92,11 +93,12 @@ update step_attempt a
    and (t.pause_requested_at is null or a.purpose = 'PROBE')
    and s.handler = any(:handlers)
    and not exists (select 1 from engine_switch e where e.halted)
+   and not exists (select 1 from database_line d where d.line <> {LINE})
    and not exists (select 1 from runner r where r.id = :runner and r.drain)
    and not exists (select 1 from lock_queue q left join resource_lock l on l.kind = q.kind and l.key = q.key
                     where q.ticket_id = t.id and l.ticket_id is distinct from t.id)
 returning a.token, a.step_id, s.ticket_id, a.purpose
-"""
+"""  # noqa: S608  LINE is a constant of ours
 )
 
 

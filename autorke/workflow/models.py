@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -344,6 +344,20 @@ class Runner(Base):
     handlers: Mapped[list[str]]
     last_seen: Mapped[datetime] = mapped_column(server_default=NOW)
     drain: Mapped[bool] = mapped_column(default=False)
+    line: Mapped[str | None]
+    """The database's line for which this host has accounted for its runs (see `safemode`)."""
+
+
+class DatabaseLine(Base):
+    """The history of the database that the engine knows: one row. `lost` waits for an admin's look."""
+
+    __tablename__ = "database_line"
+    ONLY: ClassVar[int] = 1
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    line: Mapped[str]
+    changed_at: Mapped[datetime | None]
+    lost: Mapped[list[Any]]
 
 
 class KeptSecret(Base):
@@ -359,7 +373,7 @@ class KeptSecret(Base):
 
 
 class EngineSwitch(Base):
-    """The stop-all switch: while `halted` no attempt is claimed. Runners that have begun go on to their safe point."""
+    """Stop-all (`engine`) and `safe-mode`: while one is `halted` nothing is claimed. Runners go on to a safe point."""
 
     __tablename__ = "engine_switch"
 

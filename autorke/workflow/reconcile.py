@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from autorke.core.db import transaction
 from autorke.core.settings import Settings
-from autorke.workflow import callbacks, commands, engine, lifecycle, outbox
+from autorke.workflow import callbacks, commands, engine, lifecycle, outbox, safemode
 from autorke.workflow.journal import SYSTEM, lock_ticket, record
 from autorke.workflow.models import Attempt, Gate, Runner, StepRow, Ticket
 from autorke.workflow.states import TERMINAL_TICKET, AttemptState, GateState
@@ -48,7 +48,8 @@ def reconcile(settings: Settings, host: Host) -> dict[str, int]:
     with transaction() as session:
         if not session.execute(text("select pg_try_advisory_xact_lock(:k)"), {"k": _PASS_LOCK}).scalar_one():
             return {}
-        silent = _silent(session)
+        safe = safemode.watch(session)
+        silent = [] if safe else _silent(session)  # first every host says what it has begun
     work = _Pass()
     work.each("lost", silent, lambda attempt_id: _judge(attempt_id, host))
     work.each("expired_gates", _expired_gates(), _expire_gate)

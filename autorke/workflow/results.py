@@ -15,7 +15,7 @@ from autorke.core.db import after_commit
 from autorke.workflow.attempts import Claim
 from autorke.workflow.definition import Outcome, Unit
 from autorke.workflow.errors import Fenced
-from autorke.workflow.models import Attempt, NodeResult, StepRow, TicketNode
+from autorke.workflow.models import Attempt, DatabaseLine, NodeResult, StepRow, TicketNode
 from autorke.workflow.states import AttemptState, NodeState, Purpose, StepState
 
 WHOLE = "*"
@@ -115,16 +115,21 @@ def finish(session: Session, held: Claim, outcomes: Mapping[str, Outcome]) -> No
     """Record how nodes ended; raises Fenced when the attempt is no longer ours."""
     _hold(session, held)
     for node_id, outcome in outcomes.items():
+        ended = {
+            "state": outcome.state.value,
+            "summary": outcome.summary,
+            "error": outcome.error,
+            "evidence": outcome.evidence,
+            "ended_at": func.clock_timestamp(),
+        }
+        made = insert(NodeResult).values(
+            attempt_id=held.attempt_id, node_id=node_id, step_id=held.step_id, batch_no=0, **ended
+        )  # a failover of the database may have lost the row of its beginning
         session.execute(
-            update(NodeResult)
-            .where(NodeResult.attempt_id == held.attempt_id, NodeResult.node_id == node_id)
-            .where(NodeResult.state == NodeState.RUNNING)
-            .values(
-                state=outcome.state.value,
-                summary=outcome.summary,
-                error=outcome.error,
-                evidence=outcome.evidence,
-                ended_at=func.clock_timestamp(),
+            made.on_conflict_do_update(
+                index_elements=[NodeResult.attempt_id, NodeResult.node_id],
+                set_=ended,
+                where=NodeResult.state == NodeState.RUNNING,
             )
         )
     _tell(session, held)
@@ -156,7 +161,11 @@ def withdraw(session: Session, step: StepRow, why: str) -> None:
 
 
 def lose(session: Session, attempt: Attempt) -> list[str]:
-    """A lost runner leaves its running nodes UNKNOWN and the others NOT_STARTED; returns the unknown ones."""
+    """A lost runner leaves its running nodes UNKNOWN and the others NOT_STARTED; returns the unknown ones.
+
+    A node without a row has not begun, for its row is committed before its first effect; unless the database has failed
+    over since, which may have lost that row.
+    """
     rows = session.execute(select(NodeResult).where(NodeResult.attempt_id == attempt.id)).scalars().all()
     unknown = []
     for row in rows:
@@ -164,11 +173,20 @@ def lose(session: Session, attempt: Attempt) -> list[str]:
             row.state = NodeState.UNKNOWN.value
             unknown.append(row.node_id)
     known = {row.node_id for row in rows}
-    for node_id in attempt.node_ids:
+    forgetful = _failed_over_since(session, attempt)
+    step = session.get_one(StepRow, attempt.step_id)
+    targets = [WHOLE] if forgetful and step.unit == Unit.TICKET else attempt.node_ids
+    for node_id in targets:
         if node_id not in known:
-            session.add(_untouched(attempt, node_id))
+            session.add(without_row(attempt, node_id, forgotten=forgetful))
+            unknown += [node_id] if forgetful else []
     session.flush()
     return unknown
+
+
+def _failed_over_since(session: Session, attempt: Attempt) -> bool:
+    query = select(DatabaseLine.id).where(DatabaseLine.changed_at > (attempt.intent_at or func.clock_timestamp()))
+    return session.execute(query).first() is not None
 
 
 def unknown_nodes(session: Session, attempt_id: UUID) -> list[str]:
@@ -178,18 +196,18 @@ def unknown_nodes(session: Session, attempt_id: UUID) -> list[str]:
     return list(session.execute(unknown).scalars())
 
 
-def _untouched(attempt: Attempt, node_id: str) -> NodeResult:
-    """A node without a row has not begun: its row is committed before its first effect."""
+def without_row(attempt: Attempt, node_id: str, *, forgotten: bool) -> NodeResult:
+    """The result of a node that has none: not begun, or of which the database may have lost what was recorded."""
     return NodeResult(
         attempt_id=attempt.id,
         node_id=node_id,
         step_id=attempt.step_id,
         batch_no=-1,
-        state=NodeState.NOT_STARTED.value,
-        summary="runner lost",
+        state=(NodeState.UNKNOWN if forgotten else NodeState.NOT_STARTED).value,
+        summary="the database has lost what was recorded of this node" if forgotten else "runner lost",
         error=None,
         evidence={},
-        started_at=None,
+        started_at=func.clock_timestamp() if forgotten else None,
         ended_at=None,
     )
 
