@@ -30,6 +30,26 @@ class Settings(BaseSettings):
     reconcile_every: timedelta = Field(timedelta(seconds=2), description="Period of the reconciler")
     hint_resend: timedelta = Field(timedelta(seconds=2), description="READY attempts older than this are hinted again")
     gate_ttl: timedelta = Field(timedelta(hours=72), description="An undecided gate expires after this")
+    stuck_every: timedelta = Field(
+        timedelta(seconds=5), description="How often it is looked for what is stuck (docs/stuck.md); 0 = never"
+    )
+    stuck_after: timedelta = Field(
+        timedelta(seconds=30), description="What machines do within a second is stuck when it takes this long"
+    )
+    stuck_decision: timedelta = Field(
+        timedelta(hours=24), description="A gate or an unknown result that waits this long for a person is overdue"
+    )
+    stuck_behind: timedelta = Field(
+        timedelta(hours=1), description="A ticket that waits this long behind one that nobody moves is told of"
+    )
+    stuck_callback: timedelta = Field(
+        timedelta(hours=4), description="An outside system that has not called back for this long is told of"
+    )
+    stuck_silence: timedelta = Field(
+        timedelta(minutes=10), description="A run that logs nothing for this long is told of"
+    )
+    stuck_skew: timedelta = Field(timedelta(seconds=5), description="A host's clock may differ from the database's")
+    stuck_run_dir: int = Field(32_000_000, description="Bytes that must be free in run_dir of a worker host")
     cookie_secure: bool = Field(False, description="Set the Secure flag on session cookies (behind TLS: yes)")
     cmdb_dir: Path | None = Field(
         None, description="The only directory from which CMDB sources may read files; unset = <data dir>/cmdb"
