@@ -19,6 +19,8 @@ from tests.faults import place
 
 PROGRAMME: dict[str, tuple[str, int]] = {
     "T4": ("tests.faults.hints", 10_000),
+    "T9": ("tests.faults.races", 100),
+    "T10": ("tests.faults.storm", 200),
 }
 """Part → the module whose `run(seed, rounds)` does it, and the rounds of the whole programme."""
 

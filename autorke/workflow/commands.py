@@ -22,6 +22,7 @@ from autorke.workflow.definition import Accepted, Effect, Flow, Step, find_flow
 from autorke.workflow.errors import (
     AlreadyPaused,
     DeathNotProven,
+    GateNotOpen,
     IdempotencyConflict,
     NothingToRetry,
     NotPaused,
@@ -218,6 +219,8 @@ def revoke(
     step, gate = gates.find_gate(session, ticket, gate_id)
     if gate.phase != GatePhase.PRE or step.state not in (StepState.WAIT_PRE_GATE, StepState.READY):
         raise InvalidTransition(what=f"step {step.key}", state=step.state, action="be unapproved")
+    if gate.state not in (GateState.OPEN, GateState.APPROVED):  # that of an earlier plan
+        raise GateNotOpen(state=gate.state)
     gates.revoke(session, ticket, gate_id, user_id, within)
     live = attempts.live(session, step, Purpose.RUN)
     if live is not None:

@@ -176,6 +176,25 @@ def test_a_revoked_approval_counts_no_more_and_may_be_given_again(desk: Desk, wo
     assert world.journal == [("configure", "*")]
 
 
+def test_an_approval_of_an_earlier_plan_is_history_and_is_not_taken_back(desk: Desk) -> None:
+    """The run that the new gate has released must not be stopped by words about the old one."""
+    ticket = desk.submit()
+    desk.until(ticket, "close", "WAIT_PRE_GATE")
+    old = list(desk.open_gates(ticket))[-1]
+    desk.decide(ticket, who=desk.approvers[0], approve=False, comment="not so")
+    assert desk.state(ticket) == "ATTENTION"
+    for key in [key for key, state in desk.steps(ticket).items() if state in ("FAILED", "GATE_CLOSED")]:
+        with transaction() as session:
+            commands.retry(session, ticket, key, journal.By("user", "x"))
+    desk.work()
+    desk.decide(ticket, who=desk.approvers[1])
+    before = len(desk.events(ticket))
+    with pytest.raises(GateNotOpen), transaction() as session:
+        commands.revoke(session, ticket, old, desk.approvers[0])
+    assert len(desk.events(ticket)) == before
+    assert desk.finish(ticket) == "SUCCEEDED"
+
+
 def expire(ticket: UUID) -> None:
     with transaction() as session:
         session.execute(

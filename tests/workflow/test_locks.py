@@ -1,26 +1,16 @@
-"""P5, P18: all locks or none, first come first served; a storm of tickets without deadlock or double hold (T10)."""
+"""P5, P18: all locks or none, first come first served. The storm of tickets (T10) is tests/faults/storm.py."""
 
 from __future__ import annotations
 
-import random
-from collections import defaultdict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from uuid import UUID
 
-import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from autorke.core.db import transaction
 from autorke.workflow import commands, engine, locks
-from autorke.workflow.errors import Ended
 from autorke.workflow.locks import Key
 from autorke.workflow.models import LockRequest, ResourceLock, Ticket
 from tests.workflow.conftest import USER, Desk
-
-TICKETS, CLUSTERS, MACHINES = 100, 30, 150
 
 
 def held() -> dict[Key, UUID]:
@@ -82,74 +72,3 @@ def test_a_lock_does_not_expire_and_ends_only_with_its_ticket(desk: Desk) -> Non
     assert held() == {}
     with transaction() as session:
         assert session.execute(select(LockRequest)).first() is None
-
-
-@pytest.mark.faults
-def test_a_storm_of_tickets_has_no_deadlock_no_double_hold_and_no_overtaking(desk: Desk) -> None:
-    """T10: submits, pauses, resumes, cancels and grants from eight threads; then everybody gets his turn in order."""
-    dice = random.Random(10)
-    forms = [
-        {
-            "nodes": [f"m{n}" for n in dice.sample(range(MACHINES), dice.randint(1, 4))],
-            "locks": [f"c{dice.randrange(CLUSTERS)}"] if dice.random() < 0.5 else [],
-        }
-        for _ in range(TICKETS)
-    ]
-    tickets: list[UUID] = []
-
-    def tried(action: Callable[[Session], object]) -> None:
-        """Somebody else may have cancelled it meanwhile; a deadlock or any other database error is raised."""
-        with suppress(Ended), transaction() as session:
-            action(session)
-
-    def live_one(form: dict[str, list[str]]) -> None:
-        ticket = desk.submit(**form)
-        tickets.append(ticket)
-        tried(lambda s: commands.pause(s, ticket, USER, paused=True))
-        grant()
-        tried(lambda s: commands.pause(s, ticket, USER, paused=False))
-        if dice.random() < 0.3:
-            tried(lambda s: commands.cancel(s, dice.choice(tickets), USER, "storm"))
-        grant()
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(live_one, forms))
-    before: set[UUID] = set()
-    while wanted := wishes():
-        grant()
-        active, owned = active_tickets(), defaultdict(set)
-        for key, owner in held().items():
-            owned[owner].add(key)
-        assert owned == {ticket: wanted[ticket] for ticket in active}
-        assert not overtaken(wanted, active, active - before if before else set())
-        assert active  # somebody can always go on
-        before = active
-        for ticket in list(active)[:20]:
-            cancel(ticket)
-    assert held() == {}
-
-
-def wishes() -> dict[UUID, set[Key]]:
-    """What every open ticket asked for, in the order of their places."""
-    with transaction() as session:
-        found: dict[UUID, set[Key]] = defaultdict(set)
-        for row in session.execute(select(LockRequest).order_by(LockRequest.id)).scalars():
-            found[row.ticket_id].add((row.kind, row.key))
-        return dict(found)
-
-
-def active_tickets() -> set[UUID]:
-    with transaction() as session:
-        return set(session.execute(select(Ticket.id).where(Ticket.state == "ACTIVE")).scalars())
-
-
-def overtaken(wanted: dict[UUID, set[Key]], active: set[UUID], newly: set[UUID]) -> list[tuple[UUID, UUID]]:
-    """Pairs of a ticket that has just got its locks and an older one that waits for one of them."""
-    order = list(wanted)
-    waits = [ticket for ticket in order if ticket not in active]
-    return [
-        (late, ticket)
-        for late in newly
-        for ticket in waits
-        if order.index(ticket) < order.index(late) and wanted[ticket] & wanted[late]
-    ]
