@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, true, update
 from sqlalchemy.orm import Session
 
 from autorke.clusters.errors import NodesTaken
@@ -50,14 +51,20 @@ class Taken:
     by: str
 
 
-def find_taken(session: Session, found: Iterable[RkeNode]) -> list[Taken]:
-    """Wanted nodes whose address, internal address or host name already serves any cluster, also this one."""
+def find_taken(
+    session: Session, found: Iterable[RkeNode], *, visible: ColumnElement[bool] | None = None
+) -> list[Taken]:
+    """Wanted nodes whose address, internal address or host name already serves any cluster, also this one.
+
+    Of a cluster that is not `visible` no more is told than what was asked for.
+    """
     wanted: dict[str, list[RkeNode]] = {}
     for node in found:
         for text in {canonical(node.address), canonical(node.internal_address), node.hostname}:
             wanted.setdefault(text, []).append(node)
     query = (
         select(Node.hostname, Node.address, Node.internal_address, Cluster.name)
+        .add_columns((true() if visible is None else visible).label("visible"))
         .join(Cluster, Cluster.id == Node.cluster_id)
         .where(
             Node.left_at.is_(None),
@@ -66,16 +73,22 @@ def find_taken(session: Session, found: Iterable[RkeNode]) -> list[Taken]:
         .order_by(Cluster.name, Node.hostname)
     )
     return [
-        Taken(node, f"{row.hostname} {row.address} ({row.name})")
+        Taken(node, _told(node, row))
         for row in session.execute(query)
         for text in dict.fromkeys((row.hostname, row.address, row.internal_address))
         for node in wanted.get(text, ())
     ]
 
 
-def refuse_taken(session: Session, found: Iterable[RkeNode]) -> None:
-    """Raises NodesTaken naming the nodes that serve under a wanted name or address."""
-    taken = list(dict.fromkeys(one.by for one in find_taken(session, found)))
+def _told(wanted: RkeNode, row: Any) -> str:
+    if row.visible:
+        return f"{row.hostname} {row.address} ({row.name})"
+    return f"{wanted.hostname} {canonical(wanted.address)} (…)"
+
+
+def refuse_taken(session: Session, found: Iterable[RkeNode], *, visible: ColumnElement[bool] | None = None) -> None:
+    """Raises NodesTaken naming the nodes that serve under a wanted name or address; `visible` as in `find_taken`."""
+    taken = list(dict.fromkeys(one.by for one in find_taken(session, found, visible=visible)))
     if taken:
         names = ", ".join(taken[:20]) + (", …" if len(taken) > 20 else "")
         raise NodesTaken(field="cluster_yml.nodes", names=names)

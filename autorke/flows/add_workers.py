@@ -18,7 +18,7 @@ from autorke.core.errors import Text
 from autorke.flows import checking, cluster_view, examining, initialising, joining, proposing
 from autorke.flows.params import AddWorkers, AddWorkersIn
 from autorke.machines import service as machines
-from autorke.users.access import Actor
+from autorke.users.access import Actor, person
 from autorke.workflow.context import Context
 from autorke.workflow.definition import Accepted, Effect, Flow, Node, Outcome, Plan, Unit, register
 from autorke.workflow.proposal import Asking, Change, Proposal
@@ -33,12 +33,14 @@ flow = Flow(
 
 
 @flow.accept
-def accept(session: Session, asked: AddWorkersIn, _requester: str, ticket_id: str) -> Accepted[AddWorkers]:
+def accept(session: Session, asked: AddWorkersIn, requester: str, ticket_id: str) -> Accepted[AddWorkers]:
     """Inside the submit transaction: reserve the machines, all or none, and freeze what they are."""
     cluster = proposing.cluster_of(session, asked)
     ids = [machine.machine_id for machine in asked.machines]
-    nodes = proposing.nodes_of(machines.reserve(session, ids=ids, ticket_id=UUID(ticket_id)), asked)
-    refuse_taken(session, [joining.rke_node(node) for node in nodes])
+    who = person(session, UUID(requester))
+    rows = machines.reserve(session, ids=ids, ticket_id=UUID(ticket_id), visible=proposing.seen_machines(who))
+    nodes = proposing.nodes_of(rows, asked)
+    refuse_taken(session, [joining.rke_node(node) for node in nodes], visible=proposing.seen_clusters(who))
     return proposing.accepted(cluster, asked, nodes)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from autorke.checks.results import some
@@ -57,6 +57,14 @@ def cluster_of(session: Session, asked: AddWorkersIn) -> Cluster:
     return cluster
 
 
+def seen_machines(actor: Actor) -> ColumnElement[bool]:
+    return scope(actor, "machine:read", Machine.cluster_id, unowned=True)
+
+
+def seen_clusters(actor: Actor) -> ColumnElement[bool]:
+    return scope(actor, "cluster:read", Cluster.id)
+
+
 def nodes_of(rows: Iterable[Machine], asked: AddWorkersIn) -> list[Node]:
     """The frozen targets of these machines."""
     wanted = {machine.machine_id: machine for machine in asked.machines}
@@ -92,11 +100,10 @@ def propose(session: Session, asked: AddWorkersIn, actor: Actor) -> Proposal:
     as unknown as one that does not exist."""
     cluster = cluster_of(session, asked)
     ids = [machine.machine_id for machine in asked.machines]
-    seen = scope(actor, "machine:read", Machine.cluster_id, unowned=True)
-    rows = {row.id: row for row in session.scalars(select(Machine).where(Machine.id.in_(ids), seen))}
+    rows = {row.id: row for row in session.scalars(select(Machine).where(Machine.id.in_(ids), seen_machines(actor)))}
     reasons = _hindrances(session, rows)
     free = nodes_of((rows[key] for key in ids if key in rows and key not in reasons), asked)
-    reasons |= _taken(session, free)
+    reasons |= _taken(session, free, actor)
     names = {node.id: node for node in nodes_of((rows[key] for key in ids if key in rows), asked)}
     targets = [_target(str(key), names.get(str(key)), reasons.get(key)) for key in ids]
     eligible = [node for node in free if UUID(node.id) not in reasons]
@@ -118,10 +125,11 @@ def _hindrances(session: Session, rows: Mapping[UUID, Machine]) -> dict[UUID, Hi
     return {key: reason for key, reason in found.items() if reason is not None}
 
 
-def _taken(session: Session, nodes: Sequence[Node]) -> dict[UUID, Hindrance]:
+def _taken(session: Session, nodes: Sequence[Node], actor: Actor) -> dict[UUID, Hindrance]:
     """Machines whose node name or address serves a cluster already (design §1)."""
     ids = {node.data["address"]: UUID(node.id) for node in nodes}
-    found = find_taken(session, [joining.rke_node(node) for node in nodes]) if nodes else []
+    wanted = [joining.rke_node(node) for node in nodes]
+    found = find_taken(session, wanted, visible=seen_clusters(actor)) if nodes else []
     return {
         ids[taken.wanted.address]: Hindrance(
             "node-taken",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, or_, select, update
+from sqlalchemy import CTE, ColumnElement, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from autorke.core import names
@@ -194,13 +194,21 @@ def _locked(ids: Sequence[UUID]) -> CTE:
     return select(Machine.id).where(Machine.id.in_(ids)).order_by(Machine.id).with_for_update().cte("locked")
 
 
-def _take(session: Session, ids: Sequence[UUID], allowed: ColumnElement[bool], values: dict[str, Any]) -> list[Machine]:
-    """All of the machines in one guarded UPDATE, or MachinesUnavailable and none of them."""
+def _take(
+    session: Session,
+    ids: Sequence[UUID],
+    allowed: ColumnElement[bool],
+    values: dict[str, Any],
+    visible: ColumnElement[bool] | None = None,
+) -> list[Machine]:
+    """All of the machines in one guarded UPDATE, or MachinesUnavailable and none of them. Those that are not `visible`
+    are as unknown as those that do not exist."""
+    seen = true() if visible is None else visible
     wanted = list(dict.fromkeys(ids))
     locked = _locked(wanted)
     statement = (
         update(Machine)
-        .where(Machine.id == locked.c.id, allowed)
+        .where(Machine.id == locked.c.id, allowed, seen)
         .values(**values, version=Machine.version + 1)
         .returning(Machine)
         .execution_options(populate_existing=True)
@@ -208,12 +216,12 @@ def _take(session: Session, ids: Sequence[UUID], allowed: ColumnElement[bool], v
     with session.begin_nested():
         taken = {machine.id: machine for machine in session.scalars(statement)}
         if len(taken) < len(wanted):
-            raise _unavailable(session, [machine_id for machine_id in wanted if machine_id not in taken])
+            raise _unavailable(session, [machine_id for machine_id in wanted if machine_id not in taken], seen)
     return [taken[machine_id] for machine_id in wanted]
 
 
-def _unavailable(session: Session, ids: Sequence[UUID]) -> MachinesUnavailable:
-    query = select(Machine).where(Machine.id.in_(ids)).execution_options(populate_existing=True)
+def _unavailable(session: Session, ids: Sequence[UUID], seen: ColumnElement[bool]) -> MachinesUnavailable:
+    query = select(Machine).where(Machine.id.in_(ids), seen).execution_options(populate_existing=True)
     rows = {machine.id: machine for machine in session.scalars(query)}
     found = [(rows[key].hostname, why_not_free(rows[key])) if key in rows else (str(key), "unknown") for key in ids]
     names = ", ".join(f"{name} ({why})" for name, why in found[:20]) + (", …" if len(found) > 20 else "")
@@ -226,13 +234,15 @@ def why_not_free(machine: Machine) -> str:
     return found.reason.en if found else ""
 
 
-def reserve(session: Session, *, ids: Sequence[UUID], ticket_id: UUID) -> list[Machine]:
+def reserve(
+    session: Session, *, ids: Sequence[UUID], ticket_id: UUID, visible: ColumnElement[bool] | None = None
+) -> list[Machine]:
     """Take free machines for a ticket, all or none, in one statement. Raises MachinesUnavailable naming each.
 
     A machine that vanished from the CMDB is not free: acting on stale lists is how outages began (design §1).
     """
     free = (Machine.state == FREE) & Machine.cmdb_vanished_at.is_(None)
-    return _take(session, ids, free, {"state": RESERVED, "ticket_id": ticket_id, "state_reason": ""})
+    return _take(session, ids, free, {"state": RESERVED, "ticket_id": ticket_id, "state_reason": ""}, visible)
 
 
 def release(session: Session, *, ticket_id: UUID, ids: Sequence[UUID] | None = None) -> list[Machine]:

@@ -85,6 +85,9 @@ def flow_form(name: str, request: dict[str, Any]) -> tuple[Flow, BaseModel]:
 def create(session: Session, actor: Actor, body: TicketIn, key: str | None) -> Ticket:
     """Submit a ticket; a refusal of any kind leaves nothing behind."""
     _, request = flow_form(body.flow, body.request)
+    named = getattr(request, "cluster_id", None)
+    if named is not None:  # before the flow looks at it, so that no refusal tells a stranger of the cluster
+        actor.require("ticket:create", named)
     ticket, _ = commands.submit(session, body.flow, request, actor.user_id, key)
     actor.require("ticket:create", ticket.scope_id)
     return ticket

@@ -128,6 +128,11 @@ def current_bindings(session: Session, user_id: UUID) -> frozenset[tuple[str, UU
     return frozenset((role, cluster) for role, cluster in rows)
 
 
+def person(session: Session, user_id: UUID) -> Actor:
+    """Somebody with the roles that he holds now, for work on his behalf without a request of his own."""
+    return Actor(user_id, "", current_bindings(session, user_id), "person", user_id, None)
+
+
 @dataclass(frozen=True)
 class Rights:
     """What several people hold, read in one statement; answers as `may` does, without asking again."""
