@@ -16,7 +16,7 @@ from autorke.users.access import Actor
 from autorke.users.deps import CurrentActor, allowed, client_of
 from autorke.web.deps import SessionDep
 from autorke.workflow import callbacks
-from autorke.workflow.models import Delegation, EngineSwitch
+from autorke.workflow.models import Delegation
 
 router = APIRouter(tags=["tickets"])
 Approver = Annotated[Actor, allowed("ticket:approve")]
@@ -51,16 +51,17 @@ def delete_delegation(delegation_id: UUID, actor: CurrentActor, session: Session
 
 
 @router.get("/engine", response_model=schemas.SwitchOut)
-def get_engine(_actor: CurrentActor, session: SessionDep) -> dict[str, Any] | EngineSwitch:
-    """The stop-all switch."""
-    return service.switch(session) or {"halted": False, "reason": "", "by": None, "at": None}
+def get_engine(_actor: CurrentActor, session: SessionDep) -> dict[str, Any]:
+    """The stop-all switch, and safe mode after a failover of the database."""
+    return service.switch(session)
 
 
 @router.put("/engine", response_model=schemas.SwitchOut)
-def set_engine(body: schemas.SwitchIn, actor: Admin, session: SessionDep) -> EngineSwitch:
-    """Stop every start of a step in the installation, or let them go on."""
+def set_engine(body: schemas.SwitchIn, actor: Admin, session: SessionDep) -> dict[str, Any]:
+    """Stop every start of a step in the installation, or let them go on; the latter ends safe mode too."""
     audit.record(session, actor, action="engine.switch", object_type="engine", object_id="engine", **body.model_dump())
-    return service.set_switch(session, actor, halted=body.halted, reason=body.reason)
+    service.set_switch(session, actor, halted=body.halted, reason=body.reason)
+    return service.switch(session)
 
 
 @router.post("/callbacks/{token}", response_model=schemas.CallbackOut)

@@ -324,7 +324,8 @@ def _halted(facts: Facts) -> Text:
     if not facts.halted:
         return NOTHING
     return Text(
-        zh="全局停止开关已打开：关闭之前不会开始。", en="The stop-all switch is on: nothing begins until it is off."
+        zh="全局停止或安全模式已开启：解除之前不会开始。",
+        en="Everything is stopped (stop-all switch or safe mode): nothing begins until it is released.",
     )
 
 

@@ -80,11 +80,32 @@ class SwitchIn(In):
     reason: str = Field(min_length=1, max_length=1000)
 
 
+class ForgottenOut(Out):
+    """What no worker host could account for after a failover; without a ticket when the database has lost that too."""
+
+    host: str
+    what: Literal["run", "rebooted"]
+    ticket: int | None
+    ticket_id: UUID | None
+    step: str | None
+
+
+class SafeModeOut(Out):
+    """The database has failed over or was restored: nothing starts until each host has said what it has begun."""
+
+    since: datetime
+    waits_for: list[str]
+    lost: list[ForgottenOut]
+
+
 class SwitchOut(Out):
+    """`halted`: nothing starts, be it by the stop-all switch or by safe mode."""
+
     halted: bool
     reason: str
     by: UUID | None
     at: datetime | None
+    safe_mode: SafeModeOut | None
 
 
 class DelegationOut(Out):

@@ -21,7 +21,7 @@ from autorke.tickets.schemas import TicketIn
 from autorke.users import service as users
 from autorke.users.access import Actor, Permission
 from autorke.web.translate import words
-from autorke.workflow import callbacks, commands, results
+from autorke.workflow import callbacks, commands, results, safemode
 from autorke.workflow.callbacks import CallbackNotJson
 from autorke.workflow.definition import Flow, find_flow
 from autorke.workflow.errors import UnknownFlow
@@ -188,19 +188,31 @@ def delegate(
     return row
 
 
-def switch(session: Session) -> EngineSwitch | None:
-    return session.get(EngineSwitch, "engine")
+def switch(session: Session) -> dict[str, Any]:
+    """Whether anything may start: the stop-all switch, and safe mode beside it."""
+    row = session.get(EngineSwitch, "engine")
+    safe = safemode.state(session)
+    if row is None or (safe is not None and not row.halted):
+        row = session.get(EngineSwitch, safemode.SWITCH) if safe is not None else None
+    if row is None:
+        return {"halted": False, "reason": "", "by": None, "at": None, "safe_mode": None}
+    shown = None
+    if safe is not None:
+        lost = [{"ticket": None, "ticket_id": None, "step": None, **entry} for entry in safe.lost]
+        shown = {"since": safe.since, "waits_for": safe.waits_for, "lost": lost}
+    return {"halted": row.halted, "reason": row.reason, "by": row.by, "at": row.at, "safe_mode": shown}
 
 
-def set_switch(session: Session, actor: Actor, *, halted: bool, reason: str) -> EngineSwitch:
-    """Stop (or let go on) every start of a step in the whole installation."""
+def set_switch(session: Session, actor: Actor, *, halted: bool, reason: str) -> None:
+    """Stop (or let go on) every start of a step in the whole installation; letting go on ends safe mode too."""
+    if not halted:
+        safemode.leave(session, actor.user_id, reason)
     row = session.get(EngineSwitch, "engine", with_for_update=True)
     if row is None:
         row = EngineSwitch(name="engine", halted=halted, by=actor.user_id, reason=reason)
         session.add(row)
     row.halted, row.by, row.reason, row.at = halted, actor.user_id, reason, db_now(session)
     session.flush()
-    return row
 
 
 def accept_callback(received: callbacks.Received) -> dict[str, Any]:

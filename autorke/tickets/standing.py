@@ -66,7 +66,7 @@ _WAITS = {
         en='"{en}" has nodes with an unknown result: somebody must decide',
     ),
     "paused": Text(zh="已暂停，等待恢复", en="Paused, waits to be resumed"),
-    "halted": Text(zh="全局停止开关已打开", en="The stop-all switch is on"),
+    "halted": Text(zh="全局停止或安全模式已开启", en="Everything is stopped: stop-all switch or safe mode"),
     "pre_gate": Text(zh="等待执行前审核：{zh}", en='Waits for the gate before "{en}"'),
     "post_gate": Text(zh="等待执行后审核：{zh}", en='Waits for the gate after "{en}"'),
     "callback": Text(zh="「{zh}」等待外部系统回调", en='"{en}" waits for the callback of an outside system'),

@@ -28,7 +28,8 @@ from sqlalchemy.orm import configure_mappers
 from autorke.core import db, events, logs
 from autorke.core.db import transaction
 from autorke.flows.wiring import wire
-from autorke.worker import loops, runner
+from autorke.stuck.hosts import say_goodbye
+from autorke.worker import loops, process, runner
 from autorke.workflow import attempts
 
 log = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ class Launcher:
         for pid in self.children.values():
             os.kill(pid, signal.SIGTERM)
         self.path.unlink(missing_ok=True)
+        say_goodbye(process.runner_id())
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping = True

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autorke.core.db import transaction
 from autorke.core.settings import get_settings
 from autorke.flows import schedules as flow_schedules
+from autorke.stuck.hosts import HostWatch, Means, note_failure
 from autorke.worker import begun, process, rundir
 from autorke.workflow import safemode
 from autorke.workflow.definition import handlers
@@ -27,7 +28,13 @@ log = logging.getLogger(__name__)
 
 
 def this_host() -> Host:
-    return Host(process.runner_id(), process.boot_id(), process.death_of)
+    return Host(process.runner_id(), process.boot_id(), process.death_of, note_failure)
+
+
+def _means() -> Means:
+    from autorke.worker.tasks import launch  # which asks the launcher, whose module imports this one
+
+    return Means(process.marked, process.lives, process.end, launch)
 
 
 def report(host: Host, run_dir: Path) -> None:
@@ -49,12 +56,14 @@ def report(host: Host, run_dir: Path) -> None:
 def reconciler() -> None:
     """Pass after pass; an unreachable database only delays the next one."""
     settings, host = get_settings(), this_host()
+    watch = HostWatch(settings, host.runner_id, host.boot_id, _means())
     while True:
         try:
             report(host, settings.run_dir)
             done = reconcile(settings, host)
             if done:
                 log.info("reconciled", extra={"done": done})
+            watch.after_pass()
         except SQLAlchemyError as error:
             log.warning("reconciler waits for the database", extra={"error": type(error).__name__})
         time.sleep(settings.reconcile_every.total_seconds())

@@ -7,6 +7,7 @@ import signal
 import socket
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from autorke.workflow.attempts import Process
 from autorke.workflow.models import Attempt
@@ -53,6 +54,38 @@ def tools_of(attempt_id: str) -> list[int]:
     return found
 
 
+def marked() -> set[str]:
+    """Attempts of which a tool is there, by the markers of all processes on this host."""
+    start = f"{MARKER}=".encode()
+    found: set[str] = set()
+    for entry in Path("/proc").iterdir():
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0") if entry.name.isdigit() else []
+        except OSError:
+            continue
+        found.update(it.removeprefix(start).decode(errors="replace") for it in environment if it.startswith(start))
+    return {attempt_id for attempt_id in found if _is_id(attempt_id)}
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return bool(UUID(text))
+    except ValueError:
+        return False
+
+
+def lives(attempt: Attempt) -> bool:
+    """Is the runner of this attempt a process of this host and boot at this moment?"""
+    return attempt.pid is not None and pid_start(attempt.pid) == attempt.pid_start
+
+
+def end(attempt: Attempt) -> None:
+    """End the runner of an attempt, which is one of this host and boot, and its tools."""
+    if attempt.pid is not None and lives(attempt):
+        os.kill(attempt.pid, signal.SIGKILL)
+    kill_tools(str(attempt.id))
+
+
 def kill_tools(attempt_id: str) -> None:
     """End what an attempt has started; used by a runner that has lost its attempt."""
     for pid in tools_of(attempt_id):
@@ -64,8 +97,6 @@ def kill_tools(attempt_id: str) -> None:
 
 def death_of(attempt: Attempt) -> dict[str, Any] | None:
     """Proof that an attempt of this host and boot has ended: neither its runner nor any tool of it is there."""
-    if attempt.pid is not None and pid_start(attempt.pid) == attempt.pid_start:
-        return None
-    if tools_of(str(attempt.id)):
+    if lives(attempt) or tools_of(str(attempt.id)):
         return None
     return {"how": "no process of the attempt is left on its host", "host": runner_id(), "pid": attempt.pid}

@@ -31,6 +31,14 @@ Proof = Callable[[Attempt], dict[str, Any] | None]
 """Asks this host about an attempt that ran on it: proof of death, or None when it lives or cannot be known."""
 
 
+Note = Callable[[str, object, Exception], None]
+"""Is told of each item on which a pass fails: what was being done, the item, the error. Must not raise."""
+
+
+def _forget(_what: str, _item: object, _error: Exception) -> None:
+    return
+
+
 @dataclass(frozen=True)
 class Host:
     """The worker host that runs this pass."""
@@ -38,6 +46,7 @@ class Host:
     runner_id: str
     boot_id: str
     death_of: Proof
+    failed: Note = _forget
 
 
 def reconcile(settings: Settings, host: Host) -> dict[str, int]:
@@ -50,7 +59,7 @@ def reconcile(settings: Settings, host: Host) -> dict[str, int]:
             return {}
         safe = safemode.watch(session)
         silent = [] if safe else _silent(session)  # first every host says what it has begun
-    work = _Pass()
+    work = _Pass(host.failed)
     work.each("lost", silent, lambda attempt_id: _judge(attempt_id, host))
     work.each("expired_gates", _expired_gates(), _expire_gate)
     with transaction() as session:
@@ -67,8 +76,9 @@ def reconcile(settings: Settings, host: Host) -> dict[str, int]:
 class _Pass:
     """Counts what a pass does. A bug in one ticket is logged and counted; it does not hold up the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Note) -> None:
         self.done: dict[str, int] = {}
+        self._note = failed
 
     def each(self, name: str, items: Sequence[T], act: Callable[[T], int]) -> None:
         for item in items:
@@ -77,13 +87,14 @@ class _Pass:
             except DBAPIError as error:
                 if error.connection_invalidated:  # the database is away: nothing else can be done either
                     raise
-                self._failed(name, item)
-            except Exception:
-                self._failed(name, item)
+                self._failed(name, item, error)
+            except Exception as error:
+                self._failed(name, item, error)
 
-    def _failed(self, name: str, item: object) -> None:
+    def _failed(self, name: str, item: object, error: Exception) -> None:
         log.exception("reconciler failed on one item", extra={"what": name, "item": str(item)})
         self.done["failed"] = self.done.get("failed", 0) + 1
+        self._note(name, item, error)
 
 
 def _grant(_: None) -> int:

@@ -1,4 +1,4 @@
-/** The frame around every page: header, stop-all banner, navigation, and the page's one live connection. */
+/** The frame around every page: header, banner while nothing may start, navigation, and the page's one live connection. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
 import { Alert } from "antd";
@@ -27,6 +27,11 @@ function HaltedBanner() {
   const { t } = useTranslation();
   const { data } = useQuery(engineQuery);
   if (!data?.halted) return null;
+  if (data.safe_mode) {
+    const hosts = data.safe_mode.waits_for.join(", ");
+    const waits = hosts ? t("engine.safeModeWaits", { hosts }) : t("engine.safeModeLook");
+    return <Alert banner type="error" role="status" title={`${t("engine.safeMode")} ${waits}`} />;
+  }
   return <Alert banner type="error" role="status" title={t("engine.halted", { reason: data.reason })} />;
 }
 

@@ -1954,7 +1954,7 @@ export const deleteDelegation = <ThrowOnError extends boolean = true>(options: O
 /**
  * Get Engine
  *
- * The stop-all switch.
+ * The stop-all switch, and safe mode after a failover of the database.
  */
 export const getEngine = <ThrowOnError extends boolean = true>(options?: Options<GetEngineData, ThrowOnError>): RequestResult<GetEngineResponses, GetEngineErrors, ThrowOnError, 'data'> => (options?.client ?? client).get<GetEngineResponses, GetEngineErrors, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -1970,7 +1970,7 @@ export const getEngine = <ThrowOnError extends boolean = true>(options?: Options
 /**
  * Set Engine
  *
- * Stop every start of a step in the installation, or let them go on.
+ * Stop every start of a step in the installation, or let them go on; the latter ends safe mode too.
  */
 export const setEngine = <ThrowOnError extends boolean = true>(options: Options<SetEngineData, ThrowOnError>): RequestResult<SetEngineResponses, SetEngineErrors, ThrowOnError, 'data'> => (options.client ?? client).put<SetEngineResponses, SetEngineErrors, ThrowOnError, 'data'>({
     responseStyle: 'data',

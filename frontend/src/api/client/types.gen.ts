@@ -1547,6 +1547,34 @@ export type ForgetIn = {
 };
 
 /**
+ * ForgottenOut
+ *
+ * What no worker host could account for after a failover; without a ticket when the database has lost that too.
+ */
+export type ForgottenOut = {
+    /**
+     * Host
+     */
+    host: string;
+    /**
+     * What
+     */
+    what: 'run' | 'rebooted';
+    /**
+     * Ticket
+     */
+    ticket: number | null;
+    /**
+     * Ticket Id
+     */
+    ticket_id: string | null;
+    /**
+     * Step
+     */
+    step: string | null;
+};
+
+/**
  * FoundOut
  *
  * `ambiguous` keys match several machines, `repeated` ones were pasted more than once.
@@ -4788,6 +4816,26 @@ export type RunOut = {
 };
 
 /**
+ * SafeModeOut
+ *
+ * The database has failed over or was restored: nothing starts until each host has said what it has begun.
+ */
+export type SafeModeOut = {
+    /**
+     * Since
+     */
+    since: string;
+    /**
+     * Waits For
+     */
+    waits_for: Array<string>;
+    /**
+     * Lost
+     */
+    lost: Array<ForgottenOut>;
+};
+
+/**
  * SaidOut
  */
 export type SaidOut = {
@@ -5354,6 +5402,8 @@ export type SwitchIn = {
 
 /**
  * SwitchOut
+ *
+ * `halted`: nothing starts, be it by the stop-all switch or by safe mode.
  */
 export type SwitchOut = {
     /**
@@ -5372,6 +5422,7 @@ export type SwitchOut = {
      * At
      */
     at: string | null;
+    safe_mode: SafeModeOut | null;
 };
 
 /**

@@ -1,13 +1,42 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Alert, Button, Form, Input } from "antd";
 import { useTranslation } from "react-i18next";
-import { getEngine } from "../../api/client";
+import { Link } from "@tanstack/react-router";
+import { getEngine, type SafeModeOut } from "../../api/client";
 import { asProblem } from "../../api/problem";
 import { ProblemAlert } from "../../components/problem-alert";
 import { TimeText } from "../../components/time-text";
 import { UserName } from "../../components/user-name";
 import { settingsKeys, turnSwitch } from "./queries";
 import { SettingsFrame } from "./settings-frame";
+
+/** Why nothing starts after a failover of the database, and what an admin has to look at before letting it go on. */
+function SafeMode({ found }: { found: SafeModeOut }) {
+  const { t } = useTranslation("settings");
+  return (
+    <section className="card" aria-labelledby="safe-mode">
+      <h2 id="safe-mode">{t("safeMode.title")}</h2>
+      <p>{t("safeMode.about")}</p>
+      {found.waits_for.length > 0 && <p>{t("safeMode.waits", { hosts: found.waits_for.join(", ") })}</p>}
+      {found.lost.length > 0 && (
+        <ul>
+          {found.lost.map((entry, index) => (
+            <li key={`${entry.host} ${index}`}>
+              {entry.what === "rebooted"
+                ? t("safeMode.rebooted", { host: entry.host })
+                : t("safeMode.forgotten", { host: entry.host, step: entry.step ?? "?" })}{" "}
+              {entry.ticket !== null && (
+                <Link to={"/tickets/$ticket" as string} params={{ ticket: String(entry.ticket) } as never}>
+                  #{entry.ticket}
+                </Link>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
 
 export function EnginePage() {
   const { t } = useTranslation("settings");
@@ -41,6 +70,7 @@ export function EnginePage() {
           )
         }
       />
+      {engine.data?.safe_mode && <SafeMode found={engine.data.safe_mode} />}
       <section className="card" aria-labelledby="engine-turn">
         <h2 id="engine-turn">{halted ? t("engine.release") : t("engine.halt")}</h2>
         <p>{halted ? t("engine.releaseEffect") : t("engine.haltEffect")}</p>
