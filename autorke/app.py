@@ -21,6 +21,8 @@ from autorke.machines import set_routes as machine_set_routes
 from autorke.overview import cluster_routes as cluster_overview_routes
 from autorke.overview import fleet_routes, lock_routes
 from autorke.overview import machine_routes as machine_story_routes
+from autorke.stuck import routes as stuck_routes
+from autorke.stuck.standin import StandIn
 from autorke.tickets import admin_routes as ticket_admin_routes
 from autorke.tickets import inbox_routes, log_routes, matrix_routes, stream_routes, wizard_routes
 from autorke.tickets import routes as tickets_routes
@@ -58,6 +60,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     stream_routes.router,
     ticket_admin_routes.router,
     lock_routes.router,
+    stuck_routes.router,
     fleet_routes.router,
 )
 
@@ -66,7 +69,10 @@ ROUTERS: tuple[APIRouter, ...] = (
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     crypto.load_ring()  # refuse to start without a key, not at the first secret
     app.state.wakeups.start()
+    stand_in = StandIn(get_settings())
+    stand_in.start()
     yield
+    stand_in.stop()
     await app.state.wakeups.stop()
 
 

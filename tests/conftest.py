@@ -44,6 +44,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("server", SERVERS, indirect=True)
 
 
+os.environ.setdefault(
+    "AUTORKE_STUCK_EVERY", "PT0S"
+)  # looks by the clock would add statements to those that tests count
 # A run in the background inherits an ignored SIGINT, and so would every process that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -148,6 +148,8 @@ ACCESS: dict[str, str] = {
     # around tickets
     "GET /api/v1/overview": ALL,
     "GET /api/v1/locks": ALL,
+    "GET /api/v1/stuck": ALL,
+    "POST /api/v1/stuck/{stuck_id}/repair": ALL,  # each repair asks for its own permission
     "POST /api/v1/locks/{kind}/{key}/release": "admin",
     "GET /api/v1/delegations": SIGNED_IN,
     "POST /api/v1/delegations": "approver admin",

@@ -27,6 +27,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
     "cmdb_source": ("cmdb",),
     "cmdb_run": ("cmdb", "machines"),
     "engine_switch": ("engine",),
+    "stuck": ("engine",),
     "ticket_watch": ("inbox",),
     "delegation": ("inbox",),
     "user_account": ("people",),

@@ -1,0 +1,155 @@
+"""What a worker host adds to a pass of the reconciler: its report, where the pass failed, and repairs that only a host
+can carry out. The host's own means (processes, starting a runner) are handed in by `worker`.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from autorke.core.db import db_now, transaction
+from autorke.core.settings import Settings
+from autorke.stuck.models import HostReport
+from autorke.stuck.watch import Watcher, asked
+from autorke.workflow.models import Attempt
+
+log = logging.getLogger(__name__)
+SCAN_S = 10.0
+"""Between two looks at all processes of the host."""
+DIRECTLY = frozenset({"broker_down", "hints_not_taken"})
+
+
+@dataclass(frozen=True)
+class Means:
+    """What the host can do: which attempts have tools here, whether a runner lives, end both, claim and start one."""
+
+    marked: Callable[[], set[str]]
+    lives: Callable[[Attempt], bool]
+    end: Callable[[Attempt], None]
+    launch: Callable[[str], None]
+
+
+class HostWatch:
+    """One worker host between its passes."""
+
+    def __init__(self, settings: Settings, runner_id: str, boot_id: str, means: Means) -> None:
+        self._settings = settings
+        self._id = runner_id
+        self._boot = boot_id
+        self._means = means
+        self._scanned = -SCAN_S
+        self._alive: list[str] = []
+        self._watcher = Watcher(settings, runner_id)
+
+    def after_pass(self) -> None:
+        """Report, carry out what was asked for, look. Raises SQLAlchemyError when the database is away."""
+        with transaction() as session:
+            self._report(session)
+            orders = asked(session)
+        causes = {order.cause for order in orders}
+        self._end([order.subject for order in orders if order.cause == "process_left"])
+        if causes & DIRECTLY:
+            self._start()
+        self._watcher.turn()
+
+    def _report(self, session: Session) -> None:
+        before = time.time()
+        now = db_now(session)
+        skew = (before + time.time()) / 2 - now.timestamp()
+        if time.monotonic() - self._scanned >= SCAN_S:
+            self._alive = sorted(self._living(session))[:200]
+            self._scanned = time.monotonic()
+        values = {
+            "last_pass": now,
+            "stopped_at": None,
+            "skew_ms": max(-(10**9), min(10**9, int(skew * 1000))),
+            "run_dir_free": _free(self._settings.run_dir),
+            "alive": self._alive,
+            "broker_down_since": self._watcher.broker.down_since(now),
+        }
+        statement = insert(HostReport).values(id=self._id, **values)
+        session.execute(statement.on_conflict_do_update(index_elements=[HostReport.id], set_=values))
+
+    def _living(self, session: Session) -> Iterable[str]:
+        """Attempts of which a runner or a tool is there: tools carry a mark, runners are known by their pid."""
+        yesterday = UUID(int=int((time.time() - 86400) * 1000) << 80)  # ids begin with the time
+        query = select(Attempt).where(Attempt.runner_id == self._id, Attempt.boot_id == self._boot)
+        query = query.where(Attempt.id > yesterday, Attempt.pid.is_not(None)).limit(1000)
+        mine = session.execute(query).scalars()
+        return self._means.marked() | {str(attempt.id) for attempt in mine if self._means.lives(attempt)}
+
+    def _end(self, attempt_ids: Iterable[str]) -> None:
+        """Somebody has asked for it: processes of attempts that are over."""
+        for attempt_id in attempt_ids:
+            if attempt_id not in self._alive:
+                continue
+            with transaction() as session:
+                attempt = session.get(Attempt, UUID(attempt_id))
+            if attempt is not None and attempt.state not in ("READY", "CLAIMED", "RUNNING"):
+                log.warning("ending processes of an attempt that is over", extra={"attempt": attempt_id})
+                self._means.end(attempt)
+                self._scanned = -SCAN_S
+
+    def _start(self) -> None:
+        """What has been ready for a while is claimed without a message; a claim decides as always."""
+        due = self._settings.hint_resend
+        query = select(Attempt.id).where(Attempt.state == "READY", Attempt.ready_at < func.clock_timestamp() - due)
+        with transaction() as session:
+            ready = list(session.execute(query.order_by(Attempt.ready_at).limit(20)).scalars())
+        for attempt_id in ready:
+            self._means.launch(str(attempt_id))
+
+
+def say_goodbye(runner_id: str) -> None:
+    """Record that this host's launcher ends on purpose; a database that is away is not waited for."""
+    try:
+        with transaction() as session:
+            row = session.get(HostReport, runner_id)
+            if row is not None:
+                row.stopped_at = db_now(session)
+    except SQLAlchemyError as error:
+        log.warning("could not say goodbye", extra={"error": type(error).__name__})
+
+
+def _free(run_dir: Path) -> int:
+    try:
+        return shutil.disk_usage(run_dir).free
+    except OSError:
+        return 0
+
+
+_NOTE = text(
+    """
+insert into pass_failure (what, item, ticket_id, error, times, since, last_at)
+values (:what, :item, (select s.ticket_id from step s left join step_attempt a on a.step_id = s.id
+                         left join gate g on g.step_id = s.id
+                        where cast(:id as uuid) in (s.ticket_id, s.id, a.id, g.id) limit 1),
+        :error, 1, clock_timestamp(), clock_timestamp())
+on conflict (what, item) do update set error = excluded.error, last_at = excluded.last_at,
+  times = case when pass_failure.last_at < excluded.last_at - interval '1 minute' then 1
+               else pass_failure.times + 1 end,
+  since = case when pass_failure.last_at < excluded.last_at - interval '1 minute' then excluded.since
+               else pass_failure.since end
+"""
+)
+
+
+def note_failure(what: str, item: object, error: Exception) -> None:
+    """A pass has failed on one item; must not fail itself."""
+    found = item if isinstance(item, UUID) else None
+    values = {"what": what, "item": str(item or ""), "id": found, "error": type(error).__name__}
+    try:
+        with transaction() as session:
+            session.execute(_NOTE, values)
+    except SQLAlchemyError as trouble:
+        log.warning("failure of a pass not recorded", extra={"error": type(trouble).__name__})
