@@ -19,8 +19,10 @@ from tests.faults import place
 
 PROGRAMME: dict[str, tuple[str, int]] = {
     "T4": ("tests.faults.hints", 10_000),
+    "T8": ("tests.faults.clocks", 50),
     "T9": ("tests.faults.races", 100),
     "T10": ("tests.faults.storm", 200),
+    "T11": ("tests.faults.release", 50),
 }
 """Part → the module whose `run(seed, rounds)` does it, and the rounds of the whole programme."""
 

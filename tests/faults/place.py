@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from sqlalchemy import Engine
@@ -45,8 +46,12 @@ def server() -> Iterator[Template]:
 @contextmanager
 def database(pool_size: int = 5) -> Iterator[Engine]:
     """A migrated database of one's own; `core.db`, the settings and child processes point at it."""
-    with server() as template, template.clone() as url, pytest.MonkeyPatch.context() as environment:
+    with ExitStack() as stack:
+        url = stack.enter_context(stack.enter_context(server()).clone())
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="arke-", dir="/dev/shm"))
+        environment = stack.enter_context(pytest.MonkeyPatch.context())
         environment.setenv("AUTORKE_DATABASE_URL", text(url))
+        environment.setenv("AUTORKE_RUN_DIR", folder)
         environment.setenv("AUTORKE_SECRET_KEY", crypto.new_key())
         get_settings.cache_clear()
         engine = db.make_engine(text(url), pool_size=pool_size)
