@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from autorke.core.errors import Text
+from autorke.stuck import service as stuck
 from autorke.tickets.flows import Risk, risk_of
 from autorke.workflow import attempts, locks
 from autorke.workflow.definition import Effect, Unit
@@ -180,14 +181,17 @@ class Surroundings:
 
     in_the_way: Mapping[UUID, locks.Waiting]
     halted: bool
+    stuck: Mapping[UUID, Text]
 
 
 def surroundings(session: Session, tickets: Sequence[Ticket], found: Mapping[UUID, Standing]) -> Surroundings:
-    """Asked only where a ticket of these could wait for it: at most two statements."""
+    """Asked only where a ticket of these could wait for it: at most three statements."""
     queued = [ticket.id for ticket in tickets if ticket.state == TicketState.QUEUED]
     ready = any(_waits_for_worker(ticket, found[ticket.id].now) for ticket in tickets)
     return Surroundings(
-        locks.first_in_the_way(session, queued) if queued else {}, attempts.halted(session) if ready else False
+        locks.first_in_the_way(session, queued) if queued else {},
+        attempts.halted(session) if ready else False,
+        stuck.of_tickets(session, [ticket.id for ticket in tickets if ticket.state not in TERMINAL_TICKET]),
     )
 
 
@@ -196,10 +200,15 @@ def _waits_for_worker(ticket: Ticket, step: StepNow | None) -> bool:
 
 
 def waiting(ticket: Ticket, standing: Standing, around: Surroundings) -> dict[str, str] | None:
-    """What the ticket waits for as `{code, zh, en}`; None while something of it runs and when it has ended."""
+    """What the ticket waits for as `{code, zh, en}`; None while something of it runs and when it has ended.
+
+    A cause for which it is stuck (docs/stuck.md) comes before what it waits for by its rules.
+    """
     step = standing.now
     if ticket.state in TERMINAL_TICKET:
         return None
+    if ticket.id in around.stuck:
+        return {"code": "stuck", **around.stuck[ticket.id].as_json()}
     if ticket.state == TicketState.QUEUED:
         return _for_lock(around.in_the_way.get(ticket.id))
     if step is None:
