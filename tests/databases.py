@@ -32,7 +32,7 @@ class Template:
     """A database that has had `alembic upgrade head`, and a way to clone it."""
 
     def __init__(self, server: URL) -> None:
-        self._server = server
+        self.server = server
         self._admin = psycopg.connect(text(server.set(drivername="postgresql")), autocommit=True)
         self._numbers = itertools.count(1)
         self._name = f"autorke_template_{self._admin.info.backend_pid}"
@@ -46,7 +46,7 @@ class Template:
         strategy = "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy"
         self._execute(strategy, name, self._name)
         try:
-            yield self._server.set(database=name)
+            yield self.server.set(database=name)
         finally:
             self._execute("DROP DATABASE {} WITH (FORCE)", name)
 
@@ -56,7 +56,7 @@ class Template:
         name = f"{self._name}_{next(self._numbers)}"
         self._execute("CREATE DATABASE {}", name)
         try:
-            yield self._server.set(database=name)
+            yield self.server.set(database=name)
         finally:
             self._execute("DROP DATABASE {} WITH (FORCE)", name)
 

@@ -80,7 +80,7 @@ def record(session: Session, ticket: Ticket, kind: str, by: By, body: dict[str, 
 
 
 def verify_chain(session: Session, ticket_id: UUID) -> bool:
-    """True when the events of a ticket are gapless and unaltered; for auditors and tests."""
+    """True when the events of a ticket are gapless, unaltered, and none is missing at the end; for auditors and tests."""
     previous, expected = "", 1
     rows = session.execute(select(Event).where(Event.ticket_id == ticket_id).order_by(Event.seq)).scalars()
     for row in rows:
@@ -91,4 +91,5 @@ def verify_chain(session: Session, ticket_id: UUID) -> bool:
         if row.hash != _link(previous, row.seq, at, by, row.kind, row.body):
             return False
         previous, expected = row.hash, expected + 1
-    return True
+    query = select(Ticket.last_hash, Ticket.next_seq).where(Ticket.id == ticket_id)
+    return session.execute(query).one_or_none() == (previous, expected)

@@ -53,6 +53,8 @@ def test_events_are_never_changed(desk: Desk, statement: str) -> None:
         "update event set at = at + interval '1 s' where seq = 2",
         "update event set prev_hash = hash where seq = 2",
         "delete from event where seq = 2",
+        "delete from event where seq = (select max(seq) from event)",
+        "delete from event",
     ],
 )
 def test_an_altered_event_breaks_the_chain(desk: Desk, statement: str) -> None:
@@ -62,6 +64,24 @@ def test_an_altered_event_breaks_the_chain(desk: Desk, statement: str) -> None:
         assert journal.verify_chain(session, ticket)
         session.execute(text("set local session_replication_role = replica"))
         session.execute(text(statement))
+        session.expire_all()
+        assert not journal.verify_chain(session, ticket)
+
+
+def test_who_alters_an_event_must_alter_all_that_follow(desk: Desk) -> None:
+    """P4: each hash covers the one before, so a matching hash and a mended link are not enough."""
+    ticket = desk.submit()
+    with transaction() as session:
+        session.execute(text("set local session_replication_role = replica"))
+        (second,) = session.execute(select(Event).where(Event.ticket_id == ticket, Event.seq == 2)).scalars()
+        by = journal.By("user", "somebody else")
+        forged = journal._link(second.prev_hash, 2, journal._utc(second.at), by, second.kind, second.body)
+        values = {"ticket": ticket, "type": by.type, "id": by.id, "hash": forged}
+        forge = (
+            "update event set actor_type = :type, actor_id = :id, hash = :hash where ticket_id = :ticket and seq = 2"
+        )
+        session.execute(text(forge), values)
+        session.execute(text("update event set prev_hash = :hash where ticket_id = :ticket and seq = 3"), values)
         session.expire_all()
         assert not journal.verify_chain(session, ticket)
 
