@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 LAUNCH = "autorke.launch"
 RECONCILE = "autorke.reconcile"
+CANARY = "autorke.canary"
+"""A hint that only shows that hints are taken (engine.md §1 row 17)."""
 
 
 def _broker_url() -> str:
@@ -61,8 +63,17 @@ app = make_app()
 
 def hint(task: str, key: str) -> bool:
     """Publish one hint; False (logged) when the broker cannot take it: the outbox sends it again."""
+    return _send(task, key)
+
+
+def canary() -> None:
+    """Publish a hint that means nothing; one that nobody has taken for a while is thrown away."""
+    _send(CANARY, expires=30)
+
+
+def _send(task: str, *args: str, **options: int) -> bool:
     try:
-        app.send_task(task, args=[key], retry=False, ignore_result=True)
+        app.send_task(task, args=list(args), retry=False, ignore_result=True, **options)
     except Exception as error:  # kombu raises many kinds; none of them may fail a committed request
         log.warning("hint not sent", extra={"task": task, "error": type(error).__name__})
         return False

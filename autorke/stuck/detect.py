@@ -56,9 +56,9 @@ def _hosts(seen: Observed, limits: Limits) -> Iterator[Finding]:
             yield Finding("hosts_drained", "", None, {"hosts": names}, tickets)
     if down is not None:
         yield Finding("broker_down", "", down, {}, tickets)
-    if usable and late:
-        yield from _waiting_for_hosts(late, usable, down is not None)
-    for host in usable:
+    if usable:
+        yield from _waiting_for_hosts(late, usable, down is not None, _deaf_since(seen, usable, soonest))
+    for host in fresh:
         yield from _of_host(host, limits)
 
 
@@ -86,22 +86,34 @@ def _broker_down(seen: Observed, fresh: Sequence[HostFacts], limits: Limits) -> 
     return since if since is not None and since < seen.now - limits.after / 3 else None
 
 
-def _waiting_for_hosts(late: Sequence[Ready], usable: Sequence[HostFacts], broker_down: bool) -> Iterator[Finding]:
+def _deaf_since(seen: Observed, usable: Sequence[HostFacts], soonest: datetime) -> datetime | None:
+    """Since when no Celery worker takes hints. The canary of a host that has just begun may be on its way."""
+    at = seen.canary_at
+    return at if at is not None and at < soonest and any(host.last_pass is not None for host in usable) else None
+
+
+def _waiting_for_hosts(
+    late: Sequence[Ready], usable: Sequence[HostFacts], broker_down: bool, deaf_since: datetime | None
+) -> Iterator[Finding]:
     carried = {handler for host in usable for handler in host.handlers}
     missing: dict[str, list[Ready]] = {}
     for one in late:
         if one.handler not in carried:
             missing.setdefault(one.handler, []).append(one)
     for handler, waiting in missing.items():
-        yield _of_ready("handler_missing", handler, waiting, {"handler": handler})
+        since = min(one.since for one in waiting)
+        yield _of_ready("handler_missing", handler, waiting, since, {"handler": handler})
     rest = [one for one in late if one.handler in carried]
-    if rest and not broker_down:
-        yield _of_ready("hints_not_taken", "", rest, {})
+    if broker_down:
+        return
+    if deaf_since is not None:
+        yield _of_ready("hints_not_taken", "", rest, deaf_since, {})
+    elif rest:
+        yield _of_ready("not_claimed", "", rest, min(one.since for one in rest), {})
 
 
-def _of_ready(cause: str, subject: str, waiting: Sequence[Ready], evidence: dict[str, str]) -> Finding:
+def _of_ready(cause: str, subject: str, waiting: Sequence[Ready], since: datetime, evidence: dict[str, str]) -> Finding:
     tickets = tuple(dict.fromkeys(one.ticket_id for one in waiting))
-    since = min(one.since for one in waiting)
     return Finding(cause, subject, since, {**evidence, "count": len(tickets)}, tickets[:MOST_TICKETS])
 
 

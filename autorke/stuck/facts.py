@@ -200,6 +200,8 @@ class Observed:
     behind: Sequence[Behind] = ()
     mute: Sequence[Mute] = ()
     overdue: Sequence[Overdue] = ()
+    canary_at: datetime | None = None
+    """When a Celery worker last took a hint; None: no host has ever sent one."""
     broker_down_since: datetime | None = None
     """As who looks sees it; counts while no worker host says otherwise."""
 

@@ -19,24 +19,28 @@ from sqlalchemy.orm import Session
 
 from autorke.core.db import db_now, transaction
 from autorke.core.settings import Settings
-from autorke.stuck.models import HostReport
+from autorke.stuck.models import HostReport, Look
 from autorke.stuck.watch import Watcher, asked
 from autorke.workflow.models import Attempt
 
 log = logging.getLogger(__name__)
 SCAN_S = 10.0
 """Between two looks at all processes of the host."""
-DIRECTLY = frozenset({"broker_down", "hints_not_taken"})
+CANARY_S, CANARY_IDLE_S = 10.0, 60.0
+"""Between two canaries, while they are taken and while they are not: nobody empties that queue then."""
+DIRECTLY = frozenset({"broker_down", "hints_not_taken", "not_claimed"})
 
 
 @dataclass(frozen=True)
 class Means:
-    """What the host can do: which attempts have tools here, whether a runner lives, end both, claim and start one."""
+    """What the host can do: say which attempts have tools here and whether a runner lives, end both, claim and start
+    one, and send a canary to the Celery workers."""
 
     marked: Callable[[], set[str]]
     lives: Callable[[Attempt], bool]
     end: Callable[[Attempt], None]
     launch: Callable[[str], None]
+    canary: Callable[[], None]
 
 
 class HostWatch:
@@ -49,6 +53,7 @@ class HostWatch:
         self._means = means
         self._scanned = -SCAN_S
         self._alive: list[str] = []
+        self._canary = -CANARY_S
         self._watcher = Watcher(settings, runner_id)
 
     def after_pass(self) -> None:
@@ -56,11 +61,24 @@ class HostWatch:
         with transaction() as session:
             self._report(session)
             orders = asked(session)
+            canary = self._canary_due(session)
+        if canary:
+            self._canary = time.monotonic()
+            self._means.canary()
         causes = {order.cause for order in orders}
         self._end([order.subject for order in orders if order.cause == "process_left"])
         if causes & DIRECTLY:
             self._start()
         self._watcher.turn()
+
+    def _canary_due(self, session: Session) -> bool:
+        """Not while the broker is away: sending would only wait for it."""
+        waited = time.monotonic() - self._canary
+        if waited < CANARY_S or self._watcher.broker.down_since(db_now(session)) is not None:
+            return False
+        taken = session.execute(select(Look.at).where(Look.id == Look.CANARY)).scalar_one_or_none()
+        idle = taken is not None and (db_now(session) - taken).total_seconds() > CANARY_IDLE_S
+        return not idle or waited >= CANARY_IDLE_S
 
     def _report(self, session: Session) -> None:
         before = time.time()
@@ -108,6 +126,14 @@ class HostWatch:
             ready = list(session.execute(query.order_by(Attempt.ready_at).limit(20)).scalars())
         for attempt_id in ready:
             self._means.launch(str(attempt_id))
+
+
+def canary_taken(worker: str) -> None:
+    """A Celery worker takes hints at this moment."""
+    with transaction() as session:
+        values = {"at": func.clock_timestamp(), "by": worker}
+        statement = insert(Look).values(id=Look.CANARY, **values)
+        session.execute(statement.on_conflict_do_update(index_elements=[Look.id], set_=values))
 
 
 def say_goodbye(runner_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Index, func, text
@@ -43,9 +43,13 @@ class Stuck(Base):
 
 
 class Look(Base):
-    """The last look at everything: one row. Who looks next waits until it is old enough."""
+    """When something was last done in the whole installation, and by whom: a look at everything, and a canary taken."""
 
     __tablename__ = "stuck_look"
+    LOOK: ClassVar[int] = 1
+    """Who looks next waits until it is old enough."""
+    CANARY: ClassVar[int] = 2
+    """The last hint that a Celery worker has carried out only to show that it does."""
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime]

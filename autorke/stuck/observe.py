@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from autorke.core.db import db_now
 from autorke.stuck import facts
 from autorke.stuck.facts import Limits, Observed, People
+from autorke.stuck.models import Look
 from autorke.users.access import Rights
 from autorke.users.models import RoleBinding, User
 from autorke.workflow import signing
@@ -157,6 +158,7 @@ def observe(session: Session, limits: Limits, broker_down_since: datetime | None
         behind=_rows(session, facts.Behind, _BEHIND),
         mute=_rows(session, facts.Mute, _MUTE, before=now - limits.silence),
         overdue=_rows(session, facts.Overdue, _OVERDUE, **before),
+        canary_at=session.execute(select(Look.at).where(Look.id == Look.CANARY)).scalar_one_or_none(),
         broker_down_since=broker_down_since,
     )
 

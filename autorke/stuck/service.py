@@ -34,7 +34,7 @@ def shown(session: Session, actor: Actor, row: Stuck) -> dict[str, Any]:
 
 
 def _looked_at(session: Session) -> datetime | None:
-    return session.execute(select(Look.at)).scalar_one_or_none()
+    return session.execute(select(Look.at).where(Look.id == Look.LOOK)).scalar_one_or_none()
 
 
 def _shown(session: Session, actor: Actor, rows: list[Stuck]) -> list[dict[str, Any]]:

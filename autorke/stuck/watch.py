@@ -23,7 +23,7 @@ from autorke.core.hints import hint
 from autorke.core.settings import Settings
 from autorke.stuck.detect import detect
 from autorke.stuck.facts import Finding, Limits
-from autorke.stuck.models import PassFailure, Stuck
+from autorke.stuck.models import Look, PassFailure, Stuck
 from autorke.stuck.observe import observe
 from autorke.workflow.models import Runner
 
@@ -33,7 +33,7 @@ KEPT = timedelta(days=30)
 """For which things that are gone stay in the records."""
 _MY_TURN = text(
     """
-insert into stuck_look (id, at, by) values (1, clock_timestamp(), :by)
+insert into stuck_look (id, at, by) values (:id, clock_timestamp(), :by)
 on conflict (id) do update set at = excluded.at, by = excluded.by
  where stuck_look.at <= clock_timestamp() - make_interval(secs => :every) returning id
 """
@@ -89,7 +89,7 @@ class Watcher:
 def _my_turn(session: Session, every: timedelta, name: str) -> bool:
     if not session.execute(text("select pg_try_advisory_xact_lock(:k)"), {"k": _LOOK_LOCK}).scalar_one():
         return False
-    values = {"by": name, "every": every.total_seconds()}
+    values = {"id": Look.LOOK, "by": name, "every": every.total_seconds()}
     return session.execute(_MY_TURN, values).one_or_none() is not None
 
 

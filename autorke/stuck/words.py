@@ -135,10 +135,22 @@ CAUSES: dict[str, Cause] = {
     ),
     "hints_not_taken": Cause(
         Text(
-            zh="{count} 个工单的执行已就绪却无人领取：Celery worker 没有在工作",
-            en="{count} ticket(s) are ready to start and nobody claims them: no Celery worker is at work",
+            zh="没有 Celery worker 在领取启动通知（{count} 个工单在等）",
+            en="No Celery worker takes hints: nothing is started ({count} ticket(s) wait)",
         ),
         Text(zh="重启执行主机上的 autorke-worker", en="Restart autorke-worker on the worker hosts"),
+        _DIRECTLY,
+        everybody=True,
+    ),
+    "not_claimed": Cause(
+        Text(
+            zh="Celery worker 在工作，却没有领取 {count} 个已就绪的工单",
+            en="Celery workers take hints, and yet {count} ticket(s) that are ready are not claimed",
+        ),
+        Text(
+            zh="重启 autorke-worker：它可能还在运行另一个版本；并查看其日志",
+            en="Restart autorke-worker, which may still run another release, and read its log",
+        ),
         _DIRECTLY,
         everybody=True,
     ),

@@ -13,6 +13,7 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
+from autorke.core import queue
 from autorke.core.db import transaction
 from autorke.core.settings import get_settings
 from autorke.flows import schedules as flow_schedules
@@ -34,7 +35,7 @@ def this_host() -> Host:
 def _means() -> Means:
     from autorke.worker.tasks import launch  # which asks the launcher, whose module imports this one
 
-    return Means(process.marked, process.lives, process.end, launch)
+    return Means(process.marked, process.lives, process.end, launch, queue.canary)
 
 
 def report(host: Host, run_dir: Path) -> None:

@@ -9,8 +9,9 @@ import sys
 from uuid import UUID
 
 from autorke.core.db import transaction
-from autorke.core.queue import LAUNCH, app
+from autorke.core.queue import CANARY, LAUNCH, app
 from autorke.core.settings import get_settings
+from autorke.stuck.hosts import canary_taken
 from autorke.worker import process
 from autorke.worker.launcher import request_runner
 from autorke.workflow import attempts, lifecycle
@@ -38,6 +39,12 @@ def launch(attempt_id: str) -> None:
         )
     if held is not None:
         start_runner(held)
+
+
+@app.task(name=CANARY)  # type: ignore[untyped-decorator]
+def canary() -> None:
+    """Show that hints are taken."""
+    canary_taken(process.runner_id())
 
 
 def start_runner(held: Claim) -> None:
