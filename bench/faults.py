@@ -23,6 +23,7 @@ PROGRAMME: dict[str, tuple[str, int]] = {
     "T9": ("tests.faults.races", 100),
     "T10": ("tests.faults.storm", 200),
     "T11": ("tests.faults.release", 50),
+    "T16": ("tests.faults.mutants", 1_000),
 }
 """Part → the module whose `run(seed, rounds)` does it, and the rounds of the whole programme."""
 

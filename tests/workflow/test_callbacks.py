@@ -181,6 +181,15 @@ def test_a_late_answer_is_recorded_and_not_applied(keyed: Desk) -> None:
     assert keyed.steps(ticket)["notice"] == "FAILED"
 
 
+def test_an_answer_for_a_step_that_waits_no_more_is_recorded_only(keyed: Desk) -> None:
+    ticket, issued = waiting(keyed)
+    with transaction() as session:
+        commands.cancel(session, ticket, USER, "not needed")
+    assert keyed.state(ticket) == "CANCELLED"
+    assert send(told(issued)) == {"received": True, "applied": False}
+    assert "callback" not in result(ticket)
+
+
 def test_no_answer_in_time_fails_the_step_and_a_retry_asks_again(keyed: Desk, world: World) -> None:
     """The node's success is withdrawn: confirming without an answer would pass the step over."""
     ticket, issued = waiting(keyed, ttl=timedelta(seconds=-1))

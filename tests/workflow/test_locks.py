@@ -72,3 +72,13 @@ def test_a_lock_does_not_expire_and_ends_only_with_its_ticket(desk: Desk) -> Non
     assert held() == {}
     with transaction() as session:
         assert session.execute(select(LockRequest)).first() is None
+
+
+def test_a_ticket_that_somebody_holds_is_left_to_him(desk: Desk) -> None:
+    """He may be waiting for the grant lock that the pass holds: neither waits for the other, the next pass comes."""
+    first, second = desk.submit(nodes=["a"]), desk.submit(nodes=["a"])
+    cancel(first)
+    with transaction() as session:
+        session.execute(select(Ticket).where(Ticket.id == second).with_for_update())
+        assert grant() == 0
+    assert grant() == 1
