@@ -14,9 +14,10 @@ from autorke.sim import process as sim_process
 from autorke.sim.process import SimHandle
 from autorke.web.ui import DIST
 from tests.databases import Template, text
+from tests.e2e.desk import Desk
 from tests.e2e.visitor import AXE, Visitor
 from tests.story.desk import connect, first_admin, hire
-from tests.story.people import Person
+from tests.story.people import Person, until
 from tests.story.stack import Stack, running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -68,6 +69,26 @@ def cluster(admin: Person, sim: SimHandle) -> dict[str, Any]:
     """The simulator's machines and its cluster, connected."""
     found: dict[str, Any] = connect(admin, sim)
     return found
+
+
+@pytest.fixture(scope="package")
+def _desk(people: dict[str, Person], cluster: dict[str, Any], sim: SimHandle) -> Desk:
+    """The first free machines are those that other tests name."""
+    return Desk(people["requester"], cluster, sim.free_machines()[4:])
+
+
+@pytest.fixture
+def desk(_desk: Desk) -> Iterator[Desk]:
+    yield _desk
+    _desk.leave_nothing()
+
+
+@pytest.fixture
+def waiting(desk: Desk) -> dict[str, Any]:
+    """A ticket at its first gate."""
+    ticket = desk.submit(1)
+    until(lambda: desk.requester.open_gates(ticket["id"]), 90, "the first gate")
+    return ticket
 
 
 @pytest.fixture(scope="package")

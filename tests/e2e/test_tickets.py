@@ -3,13 +3,11 @@ while it is read, a lost runner, and somebody who may only look."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +22,8 @@ from autorke.workflow import lifecycle
 from autorke.workflow.journal import lock_ticket
 from autorke.workflow.models import Attempt, StepRow
 from tests.e2e.conftest import Visit
+from tests.e2e.deciding import LONG, primary, sign, sign_until
+from tests.e2e.desk import Desk
 from tests.e2e.visitor import Visitor
 from tests.story.desk import hire
 from tests.story.people import Person, explain, states, until, walk
@@ -31,59 +31,12 @@ from tests.story.stack import Stack
 from tests.terminal import needs_terminal
 
 pytestmark = [needs_terminal, pytest.mark.timeout(600, func_only=True)]
-LONG = 90_000
-"""Patience in ms with what a runner does."""
-PLAIN = {"docker": False, "kernel": False, "gpu": False}
-
-
-@dataclass
-class Desk:
-    """Who opens tickets here, for machines that no test has touched: a failed change leaves its traces."""
-
-    requester: Person
-    cluster: dict[str, Any]
-    fresh: list[str]
-
-    def submit(self, count: int) -> dict[str, Any]:
-        """A new ticket; `names` are its machines."""
-        names = [self.fresh.pop() for _ in range(count)]
-        found = self.requester.post("/machines/find", {"keys": names})["matches"]
-        request = {
-            "cluster_id": self.cluster["id"],
-            "machines": [{"machine_id": one["machine"]["id"]} for one in found],
-            "labels": {"pool": "blue"},
-            "initialise": PLAIN,
-            "batches": {"canary": 0},
-        }
-        made: dict[str, Any] = self.requester.post("/tickets", {"flow": "add_workers", "request": request})
-        return {**made, "names": names}
-
-
-@pytest.fixture(scope="module")
-def desk(people: dict[str, Person], cluster: dict[str, Any], sim: SimHandle) -> Desk:
-    """The first free machines are those that other tests name."""
-    return Desk(people["requester"], cluster, sim.free_machines()[4:])
-
-
-@pytest.fixture(autouse=True)
-def nothing_left(people: dict[str, Person]) -> Iterator[None]:
-    """A ticket that a failing test leaves would keep the cluster's lock from the tests after it."""
-    yield
-    requester = people["requester"]
-    for ticket in requester.get("/tickets?filter=ended_at:null:true")["items"]:
-        if ticket["state"] == "ATTENTION":
-            requester.http.post(f"/tickets/{ticket['id']}/close", json={"reason": "made by a test"})
-        requester.http.post(f"/tickets/{ticket['id']}/cancel", json={"reason": "made by a test"})
 
 
 @pytest.fixture(scope="module")
 def second(admin: Person, stack: Stack) -> Person:
     """Another approver."""
     return hire(admin, stack, "second", "approver")
-
-
-def primary(page: Page) -> Locator:
-    return page.locator(".page-header-actions .ant-btn-primary")
 
 
 def cell(page: Page, name: str, step: str) -> Locator:
@@ -96,26 +49,6 @@ def reason_of(button: Locator) -> str:
     expect(button).to_have_attribute("aria-disabled", "true")
     named = button.get_attribute("aria-describedby")
     return button.page.locator(f'[id="{named}"]').inner_text()
-
-
-def sign(page: Page, comment: str) -> None:
-    """Whatever is open now, read in the panel and approved."""
-    primary(page).click()
-    page.get_by_test_id("decision-comment").fill(comment)
-    page.get_by_test_id("approve").click()
-    expect(page.get_by_test_id("decision")).to_be_hidden()
-
-
-def sign_until(page: Page, state: str) -> None:
-    """Sign gate after gate as they open, until the ticket is in a state."""
-    ready = page.locator(".page-header-actions .ant-btn-primary:not([aria-disabled])")
-    ended = page.locator(f'[data-testid="ticket"][data-state="{state}"]')
-    for _ in range(20):
-        expect(ready.or_(ended).first).to_be_visible(timeout=LONG)
-        if ended.is_visible():
-            return
-        sign(page, "read, all as planned")
-    raise AssertionError(f"never {state}")
 
 
 def test_two_people_lead_a_ticket_through_a_failure(visit: Visit, desk: Desk, sim: SimHandle) -> None:
@@ -253,14 +186,6 @@ def cancel(page: Page) -> None:
     expect(page.locator('[data-testid="ticket"][data-state="CANCELLED"]')).to_be_visible(timeout=LONG)
 
 
-@pytest.fixture
-def waiting(people: dict[str, Person], desk: Desk) -> dict[str, Any]:
-    """A ticket at its first gate."""
-    ticket = desk.submit(1)
-    until(lambda: people["requester"].open_gates(ticket["id"]), 90, "the first gate")
-    return ticket
-
-
 def test_who_may_only_look_sees_everything_and_is_told_why_nothing_may_be_done(
     visit: Visit, people: dict[str, Person], waiting: dict[str, Any]
 ) -> None:
@@ -287,77 +212,6 @@ def test_who_may_only_look_sees_everything_and_is_told_why_nothing_may_be_done(
     page.keyboard.press("Enter")
     expect(page.get_by_role("region", name="Check result")).to_be_visible()
     visitor.check_accessible()
-
-
-# --- a thousand nodes ------------------------------------------------------------------------------------------------
-NODES, STEPS = 1000, 8
-
-
-def large(detail: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The ticket with a thousand nodes in eight steps, one in nine of which failed in the last one."""
-    model = next(step for step in detail["steps"] if step["unit"] == "NODE")
-    keys = [f"s{number}" for number in range(STEPS)]
-    steps = [
-        {**model, "key": key, "title": {"zh": f"步骤 {key}", "en": f"Step {key}"}, "state": "DONE", "skip_reason": None,
-         "unit": "NODE"}
-        for key in keys
-    ]  # fmt: skip
-    steps[-1]["state"] = "PARTIAL"
-
-    def result(node: int, step: str, state: str) -> dict[str, Any]:
-        times = {"started_at": "2026-11-25T21:00:00Z", "ended_at": "2026-11-25T21:00:09Z"}
-        about = {"node_id": f"n{node}", "step": step, "attempt_n": 2, "state": state, "batch_no": 0}
-        return {**about, **times, "summary": "disk full" if state == "FAILED" else "ok", "error": None}
-
-    nodes = [
-        {
-            "node_id": f"n{number}",
-            "name": f"node-{number:04d}",
-            "address": f"10.0.{number // 250}.{number % 250}",
-            "excluded_at": None,
-            "excluded_reason": None,
-            "results": [
-                result(number, key, "FAILED" if key == keys[-1] and number % 9 == 0 else "SUCCEEDED") for key in keys
-            ],
-        }
-        for number in range(NODES)
-    ]
-    return {**detail, "state": "ATTENTION", "steps": steps}, {"at": "2026-11-25T21:00:00Z", "nodes": nodes}
-
-
-def test_a_thousand_nodes_are_walked_filtered_and_chosen(
-    visit: Visit, people: dict[str, Person], waiting: dict[str, Any]
-) -> None:
-    detail, matrix = large(people["approver"].ticket(waiting["id"]))
-    detail["actions"]["retry"] |= {"allowed": True, "reason": None}
-    visitor = visit(language="en", width=1920)
-    page = visitor.page
-    path = f"**/api/v1/tickets/{waiting['id']}"
-    page.route(path, lambda route: route.fulfill(json=detail))
-    page.route(f"{path}/matrix", lambda route: route.fulfill(body=json.dumps(matrix), content_type="application/json"))
-    visitor.sign_in("approver", path=f"/tickets/{waiting['number']}?tab=nodes")
-    grid = page.get_by_role("grid", name="Nodes and steps")
-    expect(grid).to_have_attribute("aria-rowcount", str(NODES + 1))
-    assert page.locator(".matrix-row").count() < 60
-    expect(page.get_by_role("region", name="What went wrong")).to_contain_text("112× disk full")
-    visitor.check_accessible()
-    visitor.picture("ticket-thousand-nodes")
-    grid.focus()
-    page.keyboard.press("Control+End")
-    expect(page.get_by_role("rowheader", name=re.compile("node-0999"))).to_be_visible()
-    assert page.locator(".matrix-row").count() < 60
-    page.keyboard.press("Control+a")
-    bar = page.get_by_role("toolbar", name="Chosen nodes")
-    expect(bar).to_contain_text("1000 chosen")
-    expect(bar.get_by_role("button", name="Retry (112)")).to_be_visible()
-    visitor.check_accessible()
-    page.keyboard.press("Escape")
-    expect(bar).to_be_hidden()
-    page.get_by_role("button", name=re.compile("^Failed")).click()
-    expect(grid).to_have_attribute("aria-rowcount", "113")
-    page.get_by_role("textbox", name="Host name or IP").fill("node-0018 10.0.0.27")
-    expect(grid).to_have_attribute("aria-rowcount", "3")
-    expect(page).to_have_url(re.compile("state=FAILED"))
 
 
 # --- a runner that is silent -----------------------------------------------------------------------------------------

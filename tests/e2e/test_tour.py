@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
 from autorke.embedded import throwaway
 from autorke.sim import process as sim_process
 from autorke.sim.process import SimHandle
 from tests.databases import Template, text
 from tests.e2e.conftest import Visit
+from tests.e2e.deciding import LONG, confirm, primary, sign_until, ticket_in
 from tests.e2e.visitor import Visitor
 from tests.story.desk import connect, first_admin, hire
 from tests.story.people import Person
@@ -26,8 +27,6 @@ from tests.story.stack import Stack, running
 from tests.terminal import needs_terminal
 
 pytestmark = [needs_terminal, pytest.mark.timeout(600)]
-LONG = 180_000
-"""Patience in ms with what a runner does."""
 LOCALES = Path(__file__).parents[2] / "frontend" / "src" / "locales"
 MACHINES = {"en": ("free-001", "free-002"), "zh-CN": ("free-003", "free-004")}
 
@@ -72,32 +71,6 @@ class Texts:
         return re.compile("^" + re.escape(self(key).split("{{")[0].rstrip()))
 
 
-def _primary(page: Page) -> Locator:
-    return page.locator(".page-header-actions .ant-btn-primary:not([aria-disabled])")
-
-
-def _state(page: Page, state: str) -> Locator:
-    return page.locator(f'[data-testid="ticket"][data-state="{state}"]')
-
-
-def _sign(page: Page, comment: str) -> None:
-    _primary(page).click()
-    page.get_by_test_id("decision-comment").fill(comment)
-    page.get_by_test_id("approve").click()
-    expect(page.get_by_test_id("decision")).to_be_hidden()
-
-
-def _sign_until(page: Page, *ends: str) -> None:
-    """Sign gate after gate until the ticket is in one of these states."""
-    ended = page.locator(", ".join(f'[data-testid="ticket"][data-state="{state}"]' for state in ends))
-    for _ in range(20):
-        expect(_primary(page).or_(ended).first).to_be_visible(timeout=LONG)
-        if ended.is_visible():
-            return
-        _sign(page, "read, all as planned")
-    raise AssertionError(f"never {ends}")
-
-
 def _find_machines(visitor: Visitor, t: Texts, names: tuple[str, ...]) -> None:
     page = visitor.page
     visitor.sign_in("requester", path="/machines")
@@ -135,19 +108,19 @@ def _fail_and_retry(asks: Visitor, decides: Visitor, t: Texts, sim: SimHandle, b
     """A machine breaks at the join; it fails alone, is mended, and only that one runs again."""
     fault = sim.fault("docker:create:kubelet", "fail", host=bad, status=500, text="no space left on device")
     try:
-        _sign_until(decides.page, "ATTENTION")
+        sign_until(decides.page, "ATTENTION")
     finally:
         sim.lift(fault)
     page = asks.page
-    expect(_state(page, "ATTENTION")).to_be_visible(timeout=LONG)
+    expect(ticket_in(page, "ATTENTION")).to_be_visible(timeout=LONG)
     page.get_by_role("tab", name=t("tickets:tab.nodes"), exact=True).click()
     expect(page.locator('.node-cell[data-state="FAILED"]').first).to_be_visible(timeout=LONG)
     asks.picture(f"6-failed-{t.language}")
     page.get_by_role("tab", name=t("tickets:tab.log"), exact=True).click()
     expect(page.locator(".log-line").first).to_be_visible(timeout=LONG)
     asks.picture(f"7-log-{t.language}")
-    expect(_primary(page)).to_have_text(t("tickets:primary.retry"))
-    _primary(page).click()
+    expect(primary(page)).to_have_text(t.begins("tickets:primary.retry"))
+    primary(page).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(bad)
     dialog.get_by_role("button", name=t("tickets:action.retry"), exact=True).click()
@@ -159,7 +132,7 @@ def _what_it_left(visitor: Visitor, t: Texts, cluster: dict[str, Any]) -> None:
     visitor.go(f"/clusters/{cluster['id']}?tab=config")
     expect(page.get_by_role("tabpanel").get_by_role("row").nth(2)).to_be_visible()
     expect(page.locator(".cm-content").first).to_be_visible()
-    expect(page.locator(".ant-spin")).to_have_count(0)
+    expect(page.locator(".ant-spin-spinning")).to_have_count(0)
     visitor.picture(f"9-revisions-{t.language}")
     visitor.go("/overview")
     expect(page.locator("figure svg").first).to_be_visible()
@@ -175,18 +148,17 @@ def test_the_tour(visit: Visit, cluster: dict[str, Any], sim: SimHandle, languag
 
     path = asks.page.url.removeprefix(asks.url).split("?")[0]
     decides.sign_in("approver", path=path)
-    expect(_primary(decides.page)).to_be_visible(timeout=LONG)
+    expect(primary(decides.page)).not_to_have_attribute("aria-disabled", "true", timeout=LONG)
     decides.picture(f"4-plan-{language}")
-    _primary(decides.page).click()
+    primary(decides.page).click()
     decides.page.get_by_test_id("decision-comment").fill("the right machines")
     decides.picture(f"5-decision-{language}")
-    decides.page.get_by_test_id("approve").click()
-    expect(decides.page.get_by_test_id("decision")).to_be_hidden()
+    confirm(decides.page)
 
     _fail_and_retry(asks, decides, t, sim, names[1])
-    expect(_state(decides.page, "ATTENTION")).to_have_count(0, timeout=LONG)
-    _sign_until(decides.page, "SUCCEEDED")
-    expect(_state(asks.page, "SUCCEEDED")).to_be_visible(timeout=LONG)
+    expect(ticket_in(decides.page, "ATTENTION")).to_have_count(0, timeout=LONG)
+    sign_until(decides.page, "SUCCEEDED")
+    expect(ticket_in(asks.page, "SUCCEEDED")).to_be_visible(timeout=LONG)
     asks.page.get_by_role("tab", name=t("tickets:tab.nodes"), exact=True).click()
     expect(asks.page.locator('.node-cell[data-state="SUCCEEDED"]').first).to_be_visible()
     asks.picture(f"8-matrix-{language}")

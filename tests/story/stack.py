@@ -95,7 +95,7 @@ def running(db_url: str, redis_url: str, directory: Path, **settings: str) -> It
 
 def _wait_healthy(stack: Stack) -> None:
     deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and stack.processes["api"].poll() is None:
         try:
             if httpx.get(f"{stack.url}/api/v1/health", timeout=2).status_code == 200 and stack.socket.exists():
                 return

@@ -116,6 +116,26 @@ describe("the decision panel", () => {
     expect(await screen.findByTestId("re-review")).toBeTruthy();
   });
 
+  it("asks nobody to read again what his own decision has moved, however late its answer", async () => {
+    ticket = waiting();
+    let answer = (): void => undefined;
+    const held = new Promise<void>((done) => (answer = done));
+    server.use(
+      http.post(`${API}/tickets/${TICKET_ID}/decisions`, async () => {
+        await held;
+        return HttpResponse.json(ticket);
+      }),
+    );
+    const { queryClient } = renderPage("/tickets/7?decide=true");
+    await userEvent.click(await screen.findByTestId("approve"));
+    ticket = waiting(HASH.new, { id: "gate-2" });
+    await queryClient.invalidateQueries({ queryKey: ticketKeys.detail(TICKET_ID) });
+    expect(screen.getByTestId("approve").className).toContain("loading");
+    expect(screen.queryByTestId("re-review")).toBeNull();
+    answer();
+    await waitFor(() => expect(screen.queryByTestId("decision")).toBeNull());
+  });
+
   it("has nothing to sign while the plan is made anew", async () => {
     ticket = waiting();
     const { queryClient } = renderPage("/tickets/7?decide=true");

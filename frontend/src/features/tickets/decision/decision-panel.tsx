@@ -100,8 +100,18 @@ function useShown(ticket: Ticket) {
   return { gates, now, shown, stale, visible, chosen, picked, left, pick, review: () => setShown(now) };
 }
 
-export function DecisionPanel({ ticket, onClose }: { ticket: Ticket; onClose: () => void }) {
+/** The value as it was when `hold` began. */
+function useHeld<T>(value: T, hold: boolean): T {
+  const [kept, setKept] = useState(value);
+  if (!hold && kept !== value) setKept(value);
+  return hold ? kept : value;
+}
+
+export function DecisionPanel({ ticket: live, onClose }: { ticket: Ticket; onClose: () => void }) {
   const { t } = useTranslation("tickets");
+  const { act, send, pending } = useDecision(live, onClose);
+  // The ticket moves by this very decision, and the page may hear of that before the answer: no change to review.
+  const ticket = useHeld(live, act.isPending || act.isSuccess);
   const view = useShown(ticket);
   const [comment, setComment] = useState("");
   const [missing, setMissing] = useState(false);
@@ -114,7 +124,6 @@ export function DecisionPanel({ ticket, onClose }: { ticket: Ticket; onClose: ()
     };
   }, []);
   const changes = useChangeCount(ticket, view.shown, view.now, view.stale.kind === "changed" ? view.stale.steps.length : 0);
-  const { act, send, pending } = useDecision(ticket, onClose);
   const refusal = useRefusal(view.gates, view.stale, view.chosen.length);
   const reject = () => {
     if (comment.trim() === "") setMissing(true);
