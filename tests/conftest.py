@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 
@@ -91,11 +92,19 @@ def engine(db_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def run_dir() -> Iterator[str]:
+    """What runners keep in memory; a short name, for sockets live below it."""
+    with tempfile.TemporaryDirectory(prefix="arke-", dir="/dev/shm") as folder:
+        yield folder
+
+
 @pytest.fixture
-def configured_db(engine: Engine, db_url: str) -> Iterator[Engine]:
+def configured_db(engine: Engine, db_url: str, run_dir: str) -> Iterator[Engine]:
     """`core.db` and the settings (also those of child processes) point at this test's database."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AUTORKE_DATABASE_URL", db_url)
+        environment.setenv("AUTORKE_RUN_DIR", run_dir)
         get_settings.cache_clear()
         db.configure(engine)
         yield engine
@@ -139,9 +148,10 @@ def configured_redis(redis_url: str) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AUTORKE_REDIS_URL", redis_url)
         get_settings.cache_clear()
-        events._state.clear()
+        events.forget()
         yield redis_url
         client = events._state.pop("client", None)
         if client is not None:
             client.close()
+        events.forget()
     get_settings.cache_clear()

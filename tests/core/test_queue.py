@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autorke.core import queue
+from autorke.core import events, queue
 from autorke.core.settings import get_settings
 
 EXPECTED: dict[str, Any] = {
@@ -46,10 +46,12 @@ def test_a_broker_that_is_away_costs_seconds_and_no_exception(monkeypatch: pytes
     """A committed request does not fail because its hint could not be sent."""
     monkeypatch.setenv("AUTORKE_REDIS_URL", "redis://127.0.0.1:9/0")
     get_settings.cache_clear()
+    events.forget()
     try:
         monkeypatch.setattr(queue, "app", queue.make_app())
         assert queue.hint(queue.LAUNCH, "an-id") is False
     finally:
+        events.forget()
         get_settings.cache_clear()
 
 

@@ -1,0 +1,185 @@
+"""People at work on the live stack: they open tickets, sign, look after what is unknown, and retry what failed.
+
+Then the judge: what the tools' own journal says against what the database says (P1, P2, P4, P7, P8, P9).
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from autorke.core import db
+from autorke.workflow import journal
+from tests.faults.live import Live
+from tests.story.people import Person
+
+MACHINES = [f"m{number}" for number in range(1, 41)]
+OPEN = text("select id::text, state from ticket where id::text = any(:ids) and ended_at is null")
+GATES = text(
+    "select s.ticket_id::text as ticket, g.id::text as gate_id, g.subject_hash from gate g join step s"
+    " on s.id = g.step_id where g.state = 'OPEN' and s.ticket_id::text = any(:ids)"
+)
+STUCK = text(
+    "select ticket_id::text as ticket, key from step where ticket_id::text = any(:ids)"
+    " and state in ('PARTIAL', 'FAILED', 'PLAN_FAILED', 'GATE_CLOSED')"
+)
+UNKNOWN = text(
+    "select s.ticket_id::text as ticket, a.id::text as attempt, array_agg(r.node_id) as nodes from step_attempt a"
+    " join step s on s.id = a.step_id join node_result r on r.attempt_id = a.id and r.state = 'UNKNOWN'"
+    " where a.state = 'UNKNOWN' and a.death_proof is not null and s.ticket_id::text = any(:ids) group by 1, 2"
+)
+
+
+@dataclass
+class Crowd:
+    """`width` tickets are open at a time, each for one to three machines, which may be another's too (P18)."""
+
+    live: Live
+    requester: Person
+    approver: Person
+    engine: Engine
+    dice: random.Random
+    width: int = 12
+    longest: int = 1200
+    tickets: list[str] = field(default_factory=list)
+    open: set[str] = field(default_factory=set)
+    refused: Counter[str] = field(default_factory=Counter)
+    accepting: bool = True
+
+    def work(self) -> None:
+        """One look at everything; what the api or the database refuses now is tried at the next look."""
+        try:
+            with self.engine.connect() as connection:
+                ids = {"ids": list(self.open)}
+                self.open = {row.id for row in connection.execute(OPEN, ids)}
+                gates: dict[str, list[dict[str, str]]] = defaultdict(list)
+                for row in connection.execute(GATES, ids):
+                    gates[row.ticket].append({"gate_id": row.gate_id, "subject_hash": row.subject_hash})
+                stuck, unknown = connection.execute(STUCK, ids).all(), connection.execute(UNKNOWN, ids).all()
+        except SQLAlchemyError:
+            self.refused["database"] += 1
+            return
+        while self.accepting and len(self.open) < self.width and self.submit():
+            pass
+        for ticket, found in gates.items():
+            body = {"gates": found, "decision": "approve", "comment": "read"}
+            self.ask(self.approver, f"/tickets/{ticket}/decisions", body)
+        for row in unknown:
+            body = {"verdicts": {node: self.done(row.ticket, node) for node in row.nodes}, "reason": "looked at it"}
+            self.ask(self.approver, f"/tickets/{row.ticket}/attempts/{row.attempt}/resolution", body)
+        for row in stuck:
+            self.ask(self.requester, f"/tickets/{row.ticket}/retry", {"step": row.key})
+
+    def submit(self) -> bool:
+        nodes = self.dice.sample(MACHINES, self.dice.randint(1, 3))
+        milliseconds = self.dice.randint(100, self.longest)
+        request = {"journal": str(self.live.journal), "nodes": nodes, "ms": milliseconds}
+        key = {"Idempotency-Key": f"ticket {len(self.tickets)} {nodes}"}
+        made = self.ask(self.requester, "/tickets", {"flow": "field", "request": request}, key)
+        if made is None:
+            return False
+        self.tickets.append(made["id"])
+        self.open.add(made["id"])
+        return True
+
+    def ask(self, person: Person, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Any:
+        try:
+            answer = person.http.post(path, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            self.refused[type(error).__name__] += 1
+            return None
+        if answer.is_error:
+            self.refused[str(answer.status_code)] += 1
+            return None
+        return answer.json()
+
+    def done(self, ticket: str, node: str) -> bool:
+        """The person's look at the machine: the tool's own last word."""
+        return any(line[0] == "END" and line[1:3] == [ticket, node] for line in lines(self.live))
+
+
+def lines(live: Live) -> list[list[str]]:
+    return [line.split() for line in live.journal.read_text().splitlines()] if live.journal.exists() else []
+
+
+def judge(crowd: Crowd) -> dict[str, Any]:
+    """Figures of a run that has come to its end; raises AssertionError with everything that must not be."""
+    said = lines(crowd.live)
+    starts = Counter((line[3], line[2]) for line in said if line[0] == "START")
+    wrong = [f"attempt {a} started {count} times on {node} (P1)" for (a, node), count in starts.items() if count > 1]
+    wrong += [f"two tools at {line[2]} (P2)" for line in said if line[0] == "OVERLAP"]
+    wrong += [f"ticket {ticket} did not end (P7)" for ticket in crowd.open]
+    wrong += _again_without_a_person(crowd, said)
+    with crowd.engine.connect() as connection, db.new_session() as session:
+        states = dict(
+            connection.execute(text("select state, count(*) from ticket group by 1")).all()  # type: ignore[arg-type]
+        )
+        lost = connection.execute(
+            text("select count(*) from ticket where id::text = any(:ids)"), {"ids": crowd.tickets}
+        )
+        if lost.scalar_one() != len(crowd.tickets):
+            wrong.append("a ticket that the api had confirmed is gone")
+        wrong += [
+            f"events of {ticket} do not chain (P4)"
+            for ticket in crowd.tickets
+            if not journal.verify_chain(session, UUID(ticket))
+        ]
+        unknown = connection.execute(text("select count(*) from event where kind = 'attempt.unknown'")).scalar_one()
+        again = connection.execute(text("select count(*) from event where kind = 'attempt.abandoned'")).scalar_one()
+        doubled = connection.execute(
+            text(
+                "select count(*) from (select 1 from node_result where state = 'SUCCEEDED' group by step_id, node_id"
+                " having count(*) > 1) x"
+            )
+        ).scalar_one()
+    if doubled:
+        wrong.append(f"{doubled} nodes succeeded twice in a step (P10)")
+    assert starts, "nothing has run"
+    assert not wrong, wrong
+    return {
+        "tickets": states,
+        "tool_starts": len(starts),
+        "doubled_runs": 0,
+        "overlapping_tools": 0,
+        "lost_tickets": 0,
+        "unknown": unknown,
+        "given_up_before_effect_and_repeated": again,
+        "refusals_met_by_people": dict(crowd.refused),
+    }
+
+
+def _again_without_a_person(crowd: Crowd, said: list[list[str]]) -> list[str]:
+    """Between two starts of a node in a ticket stands a person's retry; after an END there is no start (P8, P10)."""
+    with crowd.engine.connect() as connection:
+        rows = connection.execute(
+            text("select ticket_id::text, extract(epoch from at) from event where kind = 'step.retry'")
+        ).all()
+    retries: dict[str, list[float]] = defaultdict(list)
+    for ticket, at in rows:
+        retries[ticket].append(float(at))
+    seen: dict[tuple[str, str], float] = {}
+    ended: set[tuple[str, str]] = set()
+    wrong = []
+    for what, ticket, node, _attempt, _pid, at in said:
+        key, when = (ticket, node), float(at)
+        if what == "START":
+            if key in ended:
+                wrong.append(f"{node} of {ticket} ran again after its end (P10)")
+            if key in seen and not any(seen[key] < retry < when for retry in retries[ticket]):
+                wrong.append(f"{node} of {ticket} ran again without a person (P8)")
+            seen[key] = when
+        elif what == "END":
+            ended.add(key)
+    return wrong
+
+
+def median(seconds: list[float]) -> float | None:
+    return round(statistics.median(seconds), 2) if seconds else None
