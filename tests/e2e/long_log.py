@@ -44,7 +44,7 @@ def grow(ticket_id: UUID, node: str, count: int) -> UUID:
     bad = {lines + count * 2 // 3, lines + count}
     end = lines + count
     while lines < end:
-        chunks: list[Any] = []
+        chunks: list[logrows.NewChunk] = []
         while lines < end and len(chunks) < AT_ONCE:
             part = range(lines + 1, min(lines + PER_CHUNK, end) + 1)
             data = "".join(line(n, n in bad) + "\n" for n in part).encode()

@@ -49,9 +49,13 @@ def run_command(lab: Lab, options: argparse.Namespace, for_pytest: list[str]) ->
 
 
 def up(lab: Lab) -> None:
-    """Have the whole lab running; goes on from wherever an earlier run stopped."""
+    """Have the whole lab running; goes on from wherever an earlier run stopped, unless its engine died since."""
     begin = time.monotonic()
     packages.ensure(packages.ALWAYS)
+    if lab.state.exists() and not engine.answers(lab):
+        # An engine that was killed may have lost layers that it believes to have.
+        log.info("an earlier lab ended without `down`: taking it down first")
+        teardown.down(lab)
     lab.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     kernel.remember(lab)
     engine.start(lab)
