@@ -22,15 +22,13 @@ from pathlib import Path
 from types import FrameType
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import configure_mappers
 
-from autorke.core import db, events, logs
-from autorke.core.db import transaction
+from autorke.core import db, events, logs, queue
 from autorke.flows.wiring import wire
 from autorke.stuck.hosts import say_goodbye
 from autorke.worker import loops, process, runner
-from autorke.workflow import attempts
+from autorke.worker.rehearsal import rehearse
 
 log = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
@@ -57,17 +55,17 @@ def _fresh_process() -> None:
 
 
 def warm_up() -> None:
-    """Do once what every runner would do anew after its fork: mappers, the driver's first questions to the server.
+    """Do once what every runner would do anew after its fork: mappers, statements, what a message to the broker needs.
 
     Nothing stays open. A database that is away only makes the first runners slower.
     """
     configure_mappers()
+    queue.warm_up()
     engine = db.get_engine()
     try:
-        with transaction() as session:
-            attempts.adopt(session, UUID(int=0), 0)
-    except SQLAlchemyError as error:
-        log.warning("launcher starts without the database", extra={"error": type(error).__name__})
+        rehearse(process.me())
+    except Exception as error:
+        log.warning("launcher starts without a rehearsal", extra={"error": type(error).__name__})
     engine.dispose()
     gc.collect()
     gc.freeze()  # children's garbage collection does not touch, and so not copy, what was loaded before the fork

@@ -29,6 +29,17 @@ class By:
 SYSTEM = By("system")
 
 
+class _Wake:
+    """Tells who looks at a ticket that it has new events: once for all events of a transaction."""
+
+    def __init__(self, ticket_id: UUID) -> None:
+        self.ticket_id = ticket_id
+        self.seq = 0
+
+    def __call__(self) -> None:
+        events.publish(f"ticket:{self.ticket_id}", str(self.seq))
+
+
 def lock_ticket(session: Session, ticket_id: UUID) -> Ticket:
     """The ticket, locked until the end of the transaction: every change of a ticket starts here."""
     query = select(Ticket).where(Ticket.id == ticket_id).with_for_update().execution_options(populate_existing=True)
@@ -73,10 +84,18 @@ def record(session: Session, ticket: Ticket, kind: str, by: By, body: dict[str, 
     ticket.last_hash = entry.hash
     ticket.row_version += 1
     ticket.updated_at = at
-    after_commit(session, lambda: events.publish(f"ticket:{ticket.id}", str(entry.seq)))
+    _wake(session, ticket.id, entry.seq)
     for topic in ("tickets", "inbox"):
         hint(session, topic, scope=ticket.scope_id, ids=[ticket.id])
     return entry
+
+
+def _wake(session: Session, ticket_id: UUID, seq: int) -> None:
+    waiting = [it for it in session.info.get("after_commit", ()) if isinstance(it, _Wake) and it.ticket_id == ticket_id]
+    if not waiting:
+        waiting = [_Wake(ticket_id)]
+        after_commit(session, waiting[0])
+    waiting[0].seq = seq
 
 
 def verify_chain(session: Session, ticket_id: UUID) -> bool:
