@@ -27,6 +27,8 @@ BARE = "autorke.bench.bare"
 class BenchIn(BaseModel):
     journal: str
     name: str
+    lock: str = ""
+    """What the ticket locks; its name when left out."""
 
 
 def _words(text: str) -> Text:
@@ -39,7 +41,7 @@ FLOW = Flow("bench", 1, _words("bench"), BenchIn, BenchIn)
 @FLOW.accept
 def accept(_session: Session, request: BenchIn, _requester: str, _ticket: str) -> Accepted[BenchIn]:
     nodes = [Node(request.name, request.name, {})]
-    return Accepted(request, nodes, [("machine", request.name)], None, Policy.EXPRESS, "bench")
+    return Accepted(request, nodes, [("machine", request.lock or request.name)], None, Policy.EXPRESS, "bench")
 
 
 act = FLOW.step(
@@ -64,6 +66,34 @@ def run(ctx: Context, node: Node) -> Outcome:
 
 
 register(FLOW)
+
+SEVEN = Flow("bench_seven", 1, _words("bench"), BenchIn, BenchIn)
+"""Seven steps that do nothing, with a gate before and after each."""
+
+
+@SEVEN.accept
+def accept_seven(_session: Session, request: BenchIn, _requester: str, _ticket: str) -> Accepted[BenchIn]:
+    nodes = [Node(request.name, request.name, {})]
+    return Accepted(request, nodes, [("machine", request.name)], None, Policy.STRICT, "bench")
+
+
+def _nothing(key: str) -> None:
+    """Add a step without any effect."""
+    step = SEVEN.step(
+        key,
+        title=_words(key),
+        does=_words(key),
+        effect=Effect.CONVERGENT,
+        unit=Unit.TICKET,
+        timeout=timedelta(minutes=1),
+    )
+    step.plan(lambda _ctx: Plan({}))
+    step.run(lambda _ctx: Outcome.ok())
+
+
+for _number in range(1, 8):
+    _nothing(f"s{_number}")
+register(SEVEN)
 
 
 @app.task(name=BARE)  # type: ignore[untyped-decorator]

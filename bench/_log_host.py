@@ -14,6 +14,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -141,5 +142,6 @@ def _end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    answer = {"api": api, "write": write, "watch": watch}[sys.argv[1]](*sys.argv[2:])
+    parts: dict[str, Callable[..., dict[str, Any]]] = {"api": api, "write": write, "watch": watch}
+    answer = parts[sys.argv[1]](*sys.argv[2:])
     print(json.dumps(answer))  # noqa: T201

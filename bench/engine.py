@@ -8,39 +8,30 @@ Durable writes are off (a throw-away server): add one fsync per commit for a pro
 from __future__ import annotations
 
 import os
-import signal
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
-import migrations.models  # noqa: F401  fills Base.metadata
-from autorke.core import db, events, queue
+from autorke.core import queue
 from autorke.core.db import transaction
 from autorke.core.ids import new_id
-from autorke.core.settings import get_settings
-from autorke.embedded import throwaway
-from autorke.workflow import commands, gates, outbox
+from autorke.workflow import commands
 from autorke.workflow.gates import Decision
 from autorke.workflow.models import Attempt, Gate, StepRow
 from bench import _engine_host
+from bench._engine import host, wait
 
 TICKETS = int(os.environ.get("AUTORKE_BENCH_TICKETS", "200"))
 WARM_UP = 5
-PATIENCE = 60
 
 
 def run() -> dict[str, Any]:
     """Figures in milliseconds; `ratio_p50` = engine's p50 over Celery's."""
-    with tempfile.TemporaryDirectory(prefix="arke-") as place, _host(Path(place)) as journal:
+    with host() as journal:
         tickets = [_submit(journal, f"t{number}") for number in range(TICKETS + WARM_UP)]
         waits = [_approve(ticket, name, journal) for name, ticket in tickets][WARM_UP:]
         intents = _approve_to_intent([ticket for _, ticket in tickets[WARM_UP:]])
@@ -59,72 +50,6 @@ def _figures(name: str, seconds: list[float]) -> dict[str, float]:
     }
 
 
-@contextmanager
-def _host(place: Path) -> Iterator[str]:
-    """Databases, launcher and Celery worker; yields the file in which executions note their time."""
-    with throwaway.postgres() as url, throwaway.valkey() as redis:
-        socket = place / "launcher.sock"
-        environ = {
-            "AUTORKE_DATABASE_URL": url.render_as_string(hide_password=False),
-            "AUTORKE_REDIS_URL": redis,
-            "AUTORKE_LAUNCHER_SOCKET": str(socket),
-            "AUTORKE_RUN_DIR": str(place),
-        }
-        before = dict(os.environ)
-        os.environ.update(environ)
-        get_settings.cache_clear()
-        try:
-            _configure(environ["AUTORKE_DATABASE_URL"])
-            with _process("launcher", "--socket", str(socket)), _celery():
-                _wait(socket.exists)
-                yield str(place / "journal")
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-            get_settings.cache_clear()
-            outbox.configure_transport(lambda _topic, _key: True)
-            events.forget()
-
-
-def _configure(url: str) -> None:
-    engine = db.make_engine(url)
-    db.configure(engine)
-    db.Base.metadata.create_all(engine)
-    events.forget()
-    queue.app.conf.broker_url = queue._broker_url()
-    gates.configure_directory(_engine_host.everybody)
-    outbox.configure_transport(lambda _topic, key: queue.hint(queue.LAUNCH, key))
-
-
-@contextmanager
-def _process(*arguments: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "bench._engine_host", *arguments]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True) as child:
-        try:
-            yield
-        finally:
-            os.killpg(child.pid, signal.SIGTERM)
-            try:
-                child.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-
-
-def _celery() -> Any:
-    return _process("celery", "worker", "-c", "2", "--without-gossip", "--without-mingle", "-l", "WARNING")
-
-
-def _wait(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise TimeoutError(f"not within {PATIENCE} s")
-
-
 def _submit(journal: str, name: str) -> tuple[str, UUID]:
     with transaction() as session:
         request = _engine_host.BenchIn(journal=journal, name=name)
@@ -140,18 +65,18 @@ def _gate(ticket: UUID) -> Any:
 
 def _approve(ticket: UUID, name: str, journal: str) -> float:
     """Seconds from the call of `decide` to the step's function."""
-    gate, subject = _wait(lambda: _gate(ticket))
+    gate, subject = wait(lambda: _gate(ticket))
     begun = time.time()
     with transaction() as session:
         commands.decide(session, ticket, {gate: subject}, new_id(), Decision(True, subject))
-    at: float = _wait(lambda: _noted(journal, name))
+    at: float = wait(lambda: _noted(journal, name))
     return at - begun
 
 
 def _bare(name: str, journal: str) -> float:
     begun = time.time()
     queue.app.send_task(_engine_host.BARE, args=[journal, name], ignore_result=True)
-    at: float = _wait(lambda: _noted(journal, name))
+    at: float = wait(lambda: _noted(journal, name))
     return at - begun
 
 

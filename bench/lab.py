@@ -20,7 +20,7 @@ LAB = Path(__file__).resolve().parents[1] / "deploy" / "lab"
 def run() -> dict[str, Any]:
     """Figures of ours, of rke where there is one, and `ratio` of the seconds (ours / rke)."""
     sys.path.insert(0, str(LAB))  # the lab's own package is no part of the product
-    from lablib import adding, settings
+    from lablib import adding, settings  # type: ignore[import-not-found]
 
     _require_lab()
     lab, (ours, theirs) = settings.from_environment(), settings.FREE

@@ -34,7 +34,7 @@ from autorke.core.settings import get_settings
 from autorke.embedded import throwaway
 from autorke.users import sessions
 from autorke.users.models import ApiToken, RoleBinding, User
-from autorke.workflow import commands, logrows, logstore
+from autorke.workflow import commands, gates, logrows, logstore
 from autorke.workflow.journal import By, lock_ticket, record
 from autorke.workflow.models import Attempt, StepRow
 from bench import _engine_host
@@ -103,7 +103,7 @@ def _api(place: Path) -> Iterator[Api]:
             engine = db.make_engine(os.environ["AUTORKE_DATABASE_URL"])
             db.configure(engine)
             db.Base.metadata.create_all(engine)
-            _engine_host.gates.configure_directory(_engine_host.everybody)
+            gates.configure_directory(_engine_host.everybody)
             _viewer()
             with _process("api", str(port)) as process:
                 yield _answering(Api(f"http://127.0.0.1:{port}", process))

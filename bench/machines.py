@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -266,7 +266,7 @@ def _get(client: TestClient, wanted: str | None, sort: str | None, cursor: str |
     return seconds * 1000, answer.json()
 
 
-def _ask(client: TestClient, cases: list[tuple[str | None, str | None]]) -> dict[str, Any]:
+def _ask(client: TestClient, cases: Sequence[tuple[str | None, str | None]]) -> dict[str, Any]:
     statements: list[str] = []
     event.listen(db.get_engine(), "before_cursor_execute", lambda *call: statements.append(call[2]))
     for case in cases[:3]:
