@@ -21,6 +21,7 @@ from autorke.workflow import gates, outbox
 from bench import _engine_host
 
 PATIENCE = 60
+OURS = "bench._engine_host"
 Found = TypeVar("Found")
 
 
@@ -45,7 +46,7 @@ def host() -> Iterator[str]:
         get_settings.cache_clear()
         try:
             _configure(environ["AUTORKE_DATABASE_URL"])
-            with _process("launcher", "--socket", str(socket)), _celery():
+            with process(OURS, "launcher", "--socket", str(socket)), _celery():
                 wait(socket.exists)
                 yield str(place / "journal")
         finally:
@@ -67,8 +68,9 @@ def _configure(url: str) -> None:
 
 
 @contextmanager
-def _process(*arguments: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "bench._engine_host", *arguments]
+def process(module: str, *arguments: str) -> Iterator[None]:
+    """A child with a session of its own, which ends with the `with` block."""
+    command = [sys.executable, "-m", module, *arguments]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True) as child:
         try:
@@ -82,7 +84,7 @@ def _process(*arguments: str) -> Iterator[None]:
 
 
 def _celery() -> AbstractContextManager[None]:
-    return _process("celery", "worker", "-c", "2", "--without-gossip", "--without-mingle", "-l", "WARNING")
+    return process(OURS, "celery", "worker", "-c", "2", "--without-gossip", "--without-mingle", "-l", "WARNING")
 
 
 def wait(condition: Callable[[], Found | None], seconds: float = PATIENCE) -> Found:

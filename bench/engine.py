@@ -1,7 +1,8 @@
 """From a person's approval to the runner that executes the step: real Postgres, broker, Celery worker and launcher.
 
 The clock starts before the approval's transaction and stops in the step's own function, in the runner process. Beside
-it, in the same run and on the same worker: Celery alone, from the call to the first line of the task.
+it, in the same run: Celery alone on the same worker, and Procrastinate on the same database, each from the call to the
+first line of an empty task.
 Durable writes are off (a throw-away server): add one fsync per commit for a production disk.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,7 +25,7 @@ from autorke.core.ids import new_id
 from autorke.workflow import commands
 from autorke.workflow.gates import Decision
 from autorke.workflow.models import Attempt, Gate, StepRow
-from bench import _engine_host
+from bench import _engine_host, _procrastinate
 from bench._engine import host, wait
 
 TICKETS = int(os.environ.get("AUTORKE_BENCH_TICKETS", "200"))
@@ -35,10 +38,23 @@ def run() -> dict[str, Any]:
         tickets = [_submit(journal, f"t{number}") for number in range(TICKETS + WARM_UP)]
         waits = [_approve(ticket, name, journal) for name, ticket in tickets][WARM_UP:]
         intents = _approve_to_intent([ticket for _, ticket in tickets[WARM_UP:]])
-        bare = [_bare(f"b{number}", journal) for number in range(TICKETS + WARM_UP)][WARM_UP:]
+        bare = [_bare(f"b{number}", journal, partial(_celery, journal)) for number in range(TICKETS + WARM_UP)][
+            WARM_UP:
+        ]
+        with _procrastinate.running(journal) as defer:
+            jobs = [_bare(f"p{number}", journal, defer) for number in range(TICKETS + WARM_UP)][WARM_UP:]
     engine, celery = _figures("approve_to_execution", waits), _figures("celery_call_to_start", bare)
-    ratio = round(engine["approve_to_execution_p50_ms"] / celery["celery_call_to_start_p50_ms"], 1)
-    return {"tickets": TICKETS, **engine, **_figures("approve_to_intent", intents), **celery, "ratio_p50": ratio}
+    others = _figures("procrastinate_defer_to_start", jobs)
+    ours = engine["approve_to_execution_p50_ms"]
+    return {
+        "tickets": TICKETS,
+        **engine,
+        **_figures("approve_to_intent", intents),
+        **celery,
+        **others,
+        "ratio_p50": round(ours / celery["celery_call_to_start_p50_ms"], 1),
+        "ratio_p50_to_procrastinate": round(ours / others["procrastinate_defer_to_start_p50_ms"], 1),
+    }
 
 
 def _figures(name: str, seconds: list[float]) -> dict[str, float]:
@@ -73,11 +89,16 @@ def _approve(ticket: UUID, name: str, journal: str) -> float:
     return at - begun
 
 
-def _bare(name: str, journal: str) -> float:
+def _bare(name: str, journal: str, call: Callable[[str], object]) -> float:
+    """Seconds from the call to the first line of an empty task, which notes its time."""
     begun = time.time()
-    queue.app.send_task(_engine_host.BARE, args=[journal, name], ignore_result=True)
+    call(name)
     at: float = wait(lambda: _noted(journal, name))
     return at - begun
+
+
+def _celery(journal: str, name: str) -> None:
+    queue.app.send_task(_engine_host.BARE, args=[journal, name], ignore_result=True)
 
 
 def _noted(journal: str, name: str) -> float | None:
