@@ -57,7 +57,8 @@ def _hosts(seen: Observed, limits: Limits) -> Iterator[Finding]:
     if down is not None:
         yield Finding("broker_down", "", down, {}, tickets)
     if usable:
-        yield from _waiting_for_hosts(late, usable, down is not None, _deaf_since(seen, usable, soonest))
+        deaf = seen.canary_since if seen.canary_since is not None and seen.canary_since < soonest else None
+        yield from _waiting_for_hosts(late, usable, down is not None, deaf)
     for host in fresh:
         yield from _of_host(host, limits)
 
@@ -84,12 +85,6 @@ def _broker_down(seen: Observed, fresh: Sequence[HostFacts], limits: Limits) -> 
     said = [host.broker_down_since for host in fresh] if fresh else [seen.broker_down_since]
     since = min((moment for moment in said if moment is not None), default=None)
     return since if since is not None and since < seen.now - limits.after / 3 else None
-
-
-def _deaf_since(seen: Observed, usable: Sequence[HostFacts], soonest: datetime) -> datetime | None:
-    """Since when no Celery worker takes hints. The canary of a host that has just begun may be on its way."""
-    at = seen.canary_at
-    return at if at is not None and at < soonest and any(host.last_pass is not None for host in usable) else None
 
 
 def _waiting_for_hosts(

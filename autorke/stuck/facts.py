@@ -200,8 +200,8 @@ class Observed:
     behind: Sequence[Behind] = ()
     mute: Sequence[Mute] = ()
     overdue: Sequence[Overdue] = ()
-    canary_at: datetime | None = None
-    """When a Celery worker last took a hint; None: no host has ever sent one."""
+    canary_since: datetime | None = None
+    """From when on canaries were sent that no Celery worker has taken; None: the last one was taken."""
     broker_down_since: datetime | None = None
     """As who looks sees it; counts while no worker host says otherwise."""
 

@@ -5,6 +5,7 @@ can carry out. The host's own means (processes, starting a runner) are handed in
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -24,10 +25,6 @@ from autorke.stuck.watch import Watcher, asked
 from autorke.workflow.models import Attempt
 
 log = logging.getLogger(__name__)
-SCAN_S = 10.0
-"""Between two looks at all processes of the host."""
-CANARY_S, CANARY_IDLE_S = 10.0, 60.0
-"""Between two canaries, while they are taken and while they are not: nobody empties that queue then."""
 DIRECTLY = frozenset({"broker_down", "hints_not_taken", "not_claimed"})
 
 
@@ -51,9 +48,13 @@ class HostWatch:
         self._id = runner_id
         self._boot = boot_id
         self._means = means
-        self._scanned = -SCAN_S
+        self._pace = settings.stuck_after.total_seconds() / 3
+        """Seconds between two looks at all processes of the host, and between two canaries."""
+        self._idle = self._pace * 6
+        """Between two canaries that nobody takes: the queue is not emptied then."""
+        self._scanned = -math.inf
         self._alive: list[str] = []
-        self._canary = -CANARY_S
+        self._canary = -math.inf
         self._watcher = Watcher(settings, runner_id)
 
     def after_pass(self) -> None:
@@ -72,19 +73,24 @@ class HostWatch:
         self._watcher.turn()
 
     def _canary_due(self, session: Session) -> bool:
-        """Not while the broker is away: sending would only wait for it."""
-        waited = time.monotonic() - self._canary
-        if waited < CANARY_S or self._watcher.broker.down_since(db_now(session)) is not None:
+        """Not while the broker is away: sending would only wait for it. One that went with it is sent again at once."""
+        if self._watcher.broker.down_since(db_now(session)) is not None:
+            self._canary = -math.inf
             return False
-        taken = session.execute(select(Look.at).where(Look.id == Look.CANARY)).scalar_one_or_none()
-        idle = taken is not None and (db_now(session) - taken).total_seconds() > CANARY_IDLE_S
-        return not idle or waited >= CANARY_IDLE_S
+        waited = time.monotonic() - self._canary
+        if waited < self._pace:
+            return False
+        idle = session.execute(_IDLE, {"taken": Look.CANARY, "sent": Look.SENT, "after": self._idle}).scalar()
+        if idle and waited < self._idle:
+            return False
+        session.execute(_SENT, {"taken": Look.CANARY, "sent": Look.SENT, "by": self._id})
+        return True
 
     def _report(self, session: Session) -> None:
         before = time.time()
         now = db_now(session)
         skew = (before + time.time()) / 2 - now.timestamp()
-        if time.monotonic() - self._scanned >= SCAN_S:
+        if time.monotonic() - self._scanned >= self._pace:
             self._alive = sorted(self._living(session))[:200]
             self._scanned = time.monotonic()
         values = {
@@ -116,7 +122,7 @@ class HostWatch:
             if attempt is not None and attempt.state not in ("READY", "CLAIMED", "RUNNING"):
                 log.warning("ending processes of an attempt that is over", extra={"attempt": attempt_id})
                 self._means.end(attempt)
-                self._scanned = -SCAN_S
+                self._scanned = -math.inf
 
     def _start(self) -> None:
         """What has been ready for a while is claimed without a message; a claim decides as always."""
@@ -154,6 +160,19 @@ def _free(run_dir: Path) -> int:
         return 0
 
 
+_IDLE = text(
+    """
+select s.at < clock_timestamp() - make_interval(secs => :after)
+  from stuck_look s left join stuck_look t on t.id = :taken where s.id = :sent and (t.at is null or t.at < s.at)
+"""
+)
+_SENT = text(
+    """
+insert into stuck_look (id, at, by) values (:sent, clock_timestamp(), :by)
+on conflict (id) do update set at = excluded.at, by = excluded.by
+ where stuck_look.at <= (select t.at from stuck_look t where t.id = :taken)
+"""
+)
 _NOTE = text(
     """
 insert into pass_failure (what, item, ticket_id, error, times, since, last_at)

@@ -50,6 +50,8 @@ class Look(Base):
     """Who looks next waits until it is old enough."""
     CANARY: ClassVar[int] = 2
     """The last hint that a Celery worker has carried out only to show that it does."""
+    SENT: ClassVar[int] = 3
+    """The first such hint that was sent since."""
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime]

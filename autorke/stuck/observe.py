@@ -131,6 +131,12 @@ select s.id as source_id, s.name, coalesce(r.queued_at, s.next_due_at) as since
         or r.queued_at < :before and (r.claimed_at is null or r.claimed_at < :before)) order by s.name limit 100
 """
 )
+_CANARY = text(
+    """
+select s.at from stuck_look s left join stuck_look t on t.id = :taken
+ where s.id = :sent and (t.at is null or t.at < s.at)
+"""
+)
 
 
 def _rows(session: Session, kind: type[T], query: TextClause, **values: Any) -> list[T]:
@@ -158,7 +164,7 @@ def observe(session: Session, limits: Limits, broker_down_since: datetime | None
         behind=_rows(session, facts.Behind, _BEHIND),
         mute=_rows(session, facts.Mute, _MUTE, before=now - limits.silence),
         overdue=_rows(session, facts.Overdue, _OVERDUE, **before),
-        canary_at=session.execute(select(Look.at).where(Look.id == Look.CANARY)).scalar_one_or_none(),
+        canary_since=session.execute(_CANARY, {"sent": Look.SENT, "taken": Look.CANARY}).scalar_one_or_none(),
         broker_down_since=broker_down_since,
     )
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from autorke.core.db import db_now, transaction
 from autorke.core.settings import Settings
 from autorke.stuck.facts import Limits
-from autorke.stuck.models import HostReport, Look
+from autorke.stuck.models import HostReport
 from autorke.stuck.watch import look
 from autorke.workflow.definition import handlers
 from autorke.workflow.models import Runner
@@ -41,7 +41,6 @@ class Eye:
             row.last_seen, row.drain = seen, drain
             said = {"skew_ms": 0, "run_dir_free": 10**9, "alive": [], "stopped_at": None, "broker_down_since": None}
             session.add(row)
-            session.merge(Look(id=Look.CANARY, at=db_now(session), by=name))
             session.merge(HostReport(id=name, **{"last_pass": seen, **said, **report}))
 
     def sees(self) -> dict[str, dict[str, Any]]:

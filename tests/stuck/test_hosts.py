@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from autorke.cmdb.models import CmdbSource
@@ -182,18 +181,20 @@ def test_starts_are_claimed_directly_only_while_that_is_asked_for(eye: Eye) -> N
 
 def test_celery_workers_that_take_no_canary_are_told_before_anything_waits(eye: Eye) -> None:
     sent: list[int] = []
-    host = of_host(canary=lambda: sent.append(1))
+    means = Means(set, lambda _attempt: False, never, never, lambda: sent.append(1))
+    host = HostWatch(Settings(), "here", process.boot_id(), means)
     host.after_pass()
     host.after_pass()
     assert sent == [1], "not with every pass"
-    run("update stuck_look set at = at - interval '31 seconds' where id = 2")
+    assert eye.sees() == {}, "it may be on its way"
+    run("update stuck_look set at = at - interval '31 seconds' where id = 3")
     item = eye.sees()["hints_not_taken"]
     assert item["tickets"] == []
     canary_taken("worker-1")
     assert eye.sees() == {}
 
 
-def test_a_process_that_outlives_its_attempt_is_found_and_ended(eye: Eye, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_outlives_its_attempt_is_found_and_ended(eye: Eye) -> None:
     desk, ticket = eye.office.desk, eye.ticket()
     desk.approvers = [eye.approver.id]
     desk.until(ticket, "change", "READY")
@@ -210,7 +211,6 @@ def test_a_process_that_outlives_its_attempt_is_found_and_ended(eye: Eye, monkey
         eye.repair(item)
         host.after_pass()
         assert tool.wait(10) == -9
-        monkeypatch.setattr("autorke.stuck.hosts.SCAN_S", 0.0)
         host.after_pass()
         with transaction() as session:
             assert str(held.attempt_id) not in session.get_one(HostReport, "here").alive
