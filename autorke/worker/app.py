@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import logging
 from typing import Any
 
 from celery.signals import setup_logging, worker_init, worker_process_init
 
 from autorke.core import db, events, logs
-from autorke.core.queue import app
+from autorke.core.queue import CANARY, app
 from autorke.core.settings import get_settings
 from autorke.flows.wiring import wire
 from autorke.worker import tasks
@@ -21,6 +22,14 @@ wire()
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def _setup_logging(**_: Any) -> None:
     logs.setup()
+    for name in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).addFilter(_no_canary)
+
+
+def _no_canary(record: logging.LogRecord) -> bool:
+    """A canary comes every few seconds; only one that fails is worth a line."""
+    about = getattr(record, "data", None)
+    return record.levelno > logging.INFO or not (isinstance(about, dict) and about.get("name") == CANARY)
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

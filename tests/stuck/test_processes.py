@@ -91,6 +91,7 @@ def site(hurry: None, farm: Farm, broker: Broker) -> Iterator[Site]:
     stand_in.stop()
 
 
+@pytest.mark.parametrize("farm", ["PT60S"], indirect=True)  # a whole Python starts within the claim's lease
 def test_without_a_launcher_the_api_stands_in_until_one_is_back(site: Site) -> None:
     farm = site.farm
     first = farm.submit()
