@@ -4503,6 +4503,38 @@ export type ReleasedOut = {
 };
 
 /**
+ * RepairIn
+ */
+export type RepairIn = {
+    /**
+     * Reason
+     */
+    reason: string;
+};
+
+/**
+ * RepairOut
+ *
+ * `effect` says what pressing it does. One that lasts and was asked for holds until the cause is gone.
+ */
+export type RepairOut = {
+    label: Words;
+    effect: Words;
+    /**
+     * Lasting
+     */
+    lasting: boolean;
+    /**
+     * Allowed
+     */
+    allowed: boolean;
+    /**
+     * Why the caller may not; null: he may
+     */
+    reason: Words | null;
+};
+
+/**
  * ReplaceIn
  */
 export type ReplaceIn = {
@@ -5352,6 +5384,106 @@ export type StepOut = {
      * Ended At
      */
     ended_at: string | null;
+};
+
+/**
+ * StuckListOut
+ */
+export type StuckListOut = {
+    /**
+     * Looked At
+     *
+     * The last look; null: nobody has looked yet
+     */
+    looked_at: string | null;
+    /**
+     * Items
+     */
+    items: Array<StuckOut>;
+};
+
+/**
+ * StuckOut
+ */
+export type StuckOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Cause
+     *
+     * Its name, as in docs/stuck.md
+     */
+    cause: string;
+    title: Words;
+    /**
+     * What is left to do by hand
+     */
+    remedy: Words;
+    /**
+     * Since
+     */
+    since: string;
+    /**
+     * Seen At
+     *
+     * When it was found
+     */
+    seen_at: string;
+    /**
+     * Everybody
+     *
+     * Concerns the whole installation
+     */
+    everybody: boolean;
+    /**
+     * Mine
+     *
+     * Whether to show it to the caller on every page
+     */
+    mine: boolean;
+    /**
+     * Tickets
+     */
+    tickets: Array<StuckTicketOut>;
+    /**
+     * More Tickets
+     *
+     * Tickets beyond those listed, or hidden from the caller
+     */
+    more_tickets: number;
+    repair: RepairOut | null;
+    /**
+     * Go
+     *
+     * Where a person decides what no repair may
+     */
+    go: 'ticket' | 'users' | null;
+    /**
+     * Repair By
+     */
+    repair_by: string | null;
+    /**
+     * Repair At
+     */
+    repair_at: string | null;
+};
+
+/**
+ * StuckTicketOut
+ *
+ * A ticket that the caller may see.
+ */
+export type StuckTicketOut = {
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Number
+     */
+    number: number;
 };
 
 /**
@@ -11066,6 +11198,69 @@ export type ReleaseLockResponses = {
 };
 
 export type ReleaseLockResponse = ReleaseLockResponses[keyof ReleaseLockResponses];
+
+export type ListStuckData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/stuck';
+};
+
+export type ListStuckErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type ListStuckError = ListStuckErrors[keyof ListStuckErrors];
+
+export type ListStuckResponses = {
+    /**
+     * Successful Response
+     */
+    200: StuckListOut;
+};
+
+export type ListStuckResponse = ListStuckResponses[keyof ListStuckResponses];
+
+export type RepairStuckData = {
+    body: RepairIn;
+    path: {
+        /**
+         * Stuck Id
+         */
+        stuck_id: string;
+    };
+    query?: never;
+    url: '/api/v1/stuck/{stuck_id}/repair';
+};
+
+export type RepairStuckErrors = {
+    /**
+     * Refused, with cause and remedy
+     */
+    '4XX': Problem;
+    /**
+     * Refused, with cause and remedy
+     */
+    '5XX': Problem;
+};
+
+export type RepairStuckError = RepairStuckErrors[keyof RepairStuckErrors];
+
+export type RepairStuckResponses = {
+    /**
+     * Successful Response
+     */
+    200: StuckOut;
+};
+
+export type RepairStuckResponse = RepairStuckResponses[keyof RepairStuckResponses];
 
 export type GetOverviewData = {
     body?: never;
