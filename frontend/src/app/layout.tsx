@@ -4,6 +4,7 @@ import { Outlet } from "@tanstack/react-router";
 import { Alert } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { StuckBanner } from "../features/tickets/stuck/stuck-banner";
 import { useLive } from "../lib/live";
 import { StaleTopics, TOPICS, topicOf } from "../lib/topics";
 import { engineQuery } from "./frame-queries";
@@ -45,6 +46,7 @@ export function Layout() {
       </a>
       <Header />
       <HaltedBanner />
+      <StuckBanner />
       <main id="main" tabIndex={-1}>
         <Outlet />
       </main>

@@ -45,6 +45,7 @@ export function refusal(status: number, changes: Partial<Problem> = {}) {
 export const server = setupServer(
   http.get(`${API}/me`, () => HttpResponse.json(me())),
   http.get(`${API}/engine`, () => HttpResponse.json({ halted: false, reason: "", by: null, at: null, safe_mode: null })),
+  http.get(`${API}/stuck`, () => HttpResponse.json({ looked_at: null, items: [] })),
   http.get(`${API}/inbox/counts`, () =>
     HttpResponse.json({ approve: 3, mine: 1, failed: 0, running: 2, watching: 0, done: 9 }),
   ),

@@ -23,6 +23,8 @@ export function useCauseText(): (cause: Cause) => string {
         return cause.total > 0 ? t("cause.running", { done: cause.done, total: cause.total }) : t("cause.runningWhole");
       case "skipped":
         return pick(cause.reason, i18n.language);
+      case "stuck":
+        return pick(cause.words, i18n.language);
       case "person":
         return t(`cause.person.${cause.state}`);
       default:

@@ -24,6 +24,7 @@ export type Cause =
   | { kind: "planning" }
   | { kind: "paused" }
   | { kind: "person"; state: string }
+  | { kind: "stuck"; words: Words }
   | { kind: "skipped"; reason: Words }
   | { kind: "before" };
 
@@ -127,6 +128,7 @@ function gateCause(step: Step, phase: "PRE" | "POST", firstOpen: boolean): Cause
 export function causeOf(ticket: Ticket, step: Step, firstOpen: boolean): Cause | null {
   if (step.state === "SKIPPED") return step.skip_reason ? { kind: "skipped", reason: step.skip_reason } : null;
   if (ENDED.has(ticket.state) || step.state === "DONE" || step.state === "CANCELLED") return null;
+  if (firstOpen && ticket.waiting?.code === "stuck") return { kind: "stuck", words: ticket.waiting };
   if (ticket.state === "QUEUED") return firstOpen ? { kind: "locks", locks: ticket.waiting_for } : null;
   if (PERSON.has(step.state)) return { kind: "person", state: step.state };
   if (ticket.state === "PAUSED" && step.state !== "PENDING") return { kind: "paused" };

@@ -1,4 +1,5 @@
 /** A ticket that has been read: header, what went wrong, steps, tabs, and the decision panel beside them. */
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { DecisionPanel } from "./decision/decision-panel";
 import { FailureBanner } from "./failure-banner";
@@ -7,6 +8,9 @@ import { ResolvePanel } from "./resolve-panel";
 import type { Tab } from "./search";
 import { decisionGates, readingFor, stuckStep, unknownAttempt } from "./state";
 import { StepRail } from "./step-rail";
+import { stuckQuery } from "./stuck/queries";
+import { withStuck } from "./stuck/state";
+import { StuckTicket } from "./stuck/stuck-banner";
 import { TicketHeader } from "./ticket-header";
 import { TicketTabs } from "./ticket-tabs";
 import type { Ticket } from "./types";
@@ -20,8 +24,10 @@ export function firstTab(ticket: Ticket): Tab {
   return ticket.steps.some((one) => one.unit !== "TICKET" && Object.keys(one.counts).length > 0) ? "nodes" : "plan";
 }
 
-export function TicketView({ ticket }: { ticket: Ticket }) {
-  useTicketLive(ticket);
+export function TicketView({ ticket: read }: { ticket: Ticket }) {
+  useTicketLive(read);
+  const { data: stuck } = useQuery(stuckQuery);
+  const ticket = withStuck(read, stuck?.items ?? []);
   const [search, change] = useTicketSearch();
   const [first] = useState(() => firstTab(ticket));
   const step = search.step ?? currentStep(ticket)?.key ?? null;
@@ -35,6 +41,7 @@ export function TicketView({ ticket }: { ticket: Ticket }) {
           ticket={ticket}
           onDecide={() => change({ ...readingFor(decisionGates(ticket)), decide: true, round: undefined, against: undefined })}
         />
+        <StuckTicket ticketId={ticket.id} />
         {lost && <ResolvePanel ticket={ticket} step={lost.step} attempt={lost.attempt} />}
         {!lost && stuckStep(ticket) && <FailureBanner ticket={ticket} />}
         <div className="ticket-body" data-deciding={deciding || undefined}>
