@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import CannotRun
+from bench._memory import memory
 
 SETTLE = 20.0
 """Seconds after the history, so that its runners and its maker are gone."""
@@ -56,38 +57,7 @@ def _watch(demo: subprocess.Popen[str], started: float) -> dict[str, Any]:
         if "fill      done" in line:
             figures["history_s"] = round(time.monotonic() - started, 1)
             time.sleep(SETTLE)
-            return figures | _memory(demo.pid)
+            return figures | memory(demo.pid)
         if "failed" in line or time.monotonic() - started > HISTORY_PATIENCE:
             raise CannotRun(line.strip())
     raise CannotRun(f"the demo ended with {demo.wait()}")
-
-
-def _memory(root: int) -> dict[str, float]:
-    """Proportional set sizes: what is shared counts once. `sim` is no part of the product."""
-    sizes = {"sim": 0.0, "product": 0.0, "databases": 0.0}
-    for pid in _tree(root):
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
-            rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        size = sum(int(row.split()[1]) for row in rows if row.startswith("Pss:")) / 1024
-        database = command.startswith(b"postgres:") or b"bin/postgres" in command or b"valkey-server" in command
-        sizes["sim" if b"autorke.sim" in command else "databases" if database else "product"] += size
-    return {f"{name}_mb": round(size, 1) for name, size in sizes.items()}
-
-
-def _tree(root: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
-        except OSError:
-            continue
-        children.setdefault(parent, []).append(int(stat.parent.name))
-    found, left = [], [root]
-    while left:
-        pid = left.pop()
-        found.append(pid)
-        left += children.get(pid, [])
-    return found
