@@ -29,7 +29,7 @@ from autorke.core.redact import Secrets
 from autorke.core.settings import Settings, get_settings
 from autorke.worker import begun, process
 from autorke.worker.rundir import private_dir
-from autorke.workflow import attempts, execute, lifecycle
+from autorke.workflow import attempts, execute, lifecycle, results
 from autorke.workflow.attempts import Claim
 from autorke.workflow.context import Context, Loaded, load, make_context
 from autorke.workflow.definition import Outcome, Plan, Unit
@@ -191,13 +191,18 @@ def _probe(held: Claim, loaded: Loaded, ctx: Context) -> None:
 
 def _run(held: Claim, loaded: Loaded, ctx: Context) -> None:
     if loaded.step.unit is Unit.TICKET:
-        execute.run_whole(ctx, loaded.step, held)
+        outcomes = execute.run_whole(ctx, loaded.step, held)
     else:
-        execute.NodeRun(ctx, loaded.step, held, _batches(loaded, ctx)).run()
+        outcomes = execute.NodeRun(ctx, loaded.step, held, _batches(loaded, ctx)).run()
     result = _clean(ctx, ctx.result)
     ctx.writer.flush()
     cancelled = ctx.cancelled
-    _finish(held, lambda session: lifecycle.finish_run(session, held, result, cancelled=cancelled))
+
+    def end(session: Session) -> None:
+        results.restate(session, held, outcomes)
+        lifecycle.finish_run(session, held, result, cancelled=cancelled)
+
+    _finish(held, end)
 
 
 def _batches(loaded: Loaded, ctx: Context) -> execute.Batches:

@@ -102,14 +102,15 @@ def _masked(ctx: Context, outcome: Outcome) -> Outcome:
     )
 
 
-def run_whole(ctx: Context, step: Step, held: Claim) -> None:
-    """A step of unit TICKET: one call, one result."""
+def run_whole(ctx: Context, step: Step, held: Claim) -> dict[str, Outcome]:
+    """A step of unit TICKET: one call, one result, which is returned as it was recorded."""
     run = step.run_fn
     if run is None:
         raise RuntimeError(f"step {step.key} has no run function")
     insist(lambda session: results.start(session, held, results.WHOLE, 0))
     outcome = guarded(lambda: run(ctx), ctx)
     insist(lambda session: results.finish(session, held, {results.WHOLE: outcome}))
+    return {results.WHOLE: outcome}
 
 
 class NodeRun:
@@ -121,8 +122,10 @@ class NodeRun:
         self.held = held
         self.batches = batches
         self.bad = 0
+        self.outcomes: dict[str, Outcome] = {}
 
-    def run(self) -> None:
+    def run(self) -> dict[str, Outcome]:
+        """Returns how each node ended that has begun, as it was recorded."""
         left = {node.id: node for node in self.ctx.nodes}
         for number, batch in enumerate(self.batches.layout(self.ctx.nodes)):
             if self._stopped():
@@ -135,6 +138,7 @@ class NodeRun:
             state = NodeState.CANCELLED if cancelled else NodeState.NOT_STARTED
             why = "cancelled before it began" if cancelled else "not started: the failure budget was used up"
             insist(lambda session: results.leave_out(session, self.held, list(left), state, why))
+        return self.outcomes
 
     def _stopped(self) -> bool:
         """Wait while paused; True when no other node may be started."""
@@ -160,6 +164,7 @@ class NodeRun:
         return insist(lambda session: results.start(session, self.held, node.id, number))
 
     def _record(self, outcomes: Mapping[str, Outcome]) -> None:
+        self.outcomes.update(outcomes)
         self.bad += sum(outcome.state is not NodeState.SUCCEEDED for outcome in outcomes.values())
         insist(lambda session: results.finish(session, self.held, outcomes))
 

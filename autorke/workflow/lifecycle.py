@@ -157,6 +157,8 @@ def finish_run(session: Session, held: Claim, result: dict[str, Any] | None, *, 
     if result is not None:
         step.result = {**_early_answer(step), **result}
     verdict = results.verdict(session, ticket.id, step)
+    if verdict is StepState.UNKNOWN:  # a node that has begun and of which not even the runner knows the end
+        results.lose(session, session.get_one(Attempt, held.attempt_id))
     state = {
         StepState.WAIT_POST_GATE: AttemptState.SUCCEEDED,
         StepState.PARTIAL: AttemptState.PARTIAL,

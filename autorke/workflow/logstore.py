@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from autorke.core import events
@@ -41,9 +41,13 @@ class _Open:
     """A stream that is being written, and what of it is stored for certain."""
 
     def __init__(self, secrets: Secrets) -> None:
-        self.id = new_id()
         self.stream = Stream(secrets)
         self.pending = bytearray()
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing is stored yet, or what was stored has been forgotten."""
+        self.id = new_id()
         self.seq = 0
         self.offset = 0
         self.lines = 0
@@ -69,6 +73,7 @@ class LogWriter:
         self._secrets = secrets
         self._streams: dict[str | None, _Open] = {}
         self._batch: dict[str | None, bytes] = {}  # taken from the streams, not yet known to be stored
+        self._begun_anew = self._gone = False
         self._lock = Lock()
         self._flushing = Lock()
         self._stop = Signal()
@@ -107,15 +112,29 @@ class LogWriter:
             try:
                 while self._batch or self._take(final):
                     self._store()
-                if final:
+                if final and not self._gone:
                     self._close()
+            except IntegrityError:
+                return self._forgotten()
             except SQLAlchemyError as error:
                 log.warning("log lines wait for the database", extra={"error": type(error).__name__})
                 return False
         return True
 
+    def _forgotten(self) -> bool:
+        """A failover of the database has lost rows: begin the streams anew; stop where not even the attempt is there."""
+        log.warning("the database has forgotten the log", extra={"tries": self._begun_anew})
+        if self._begun_anew:
+            self._batch, self._gone = {}, True
+        self._begun_anew = True
+        for node in self._batch:
+            self._streams[node].begin()
+        return self._gone
+
     def _take(self, final: bool) -> bool:
         """Fill the batch; False when nothing is pending."""
+        if self._gone:
+            return False
         size = 0
         with self._lock:
             for node, target in self._streams.items():

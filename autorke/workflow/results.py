@@ -135,6 +135,17 @@ def finish(session: Session, held: Claim, outcomes: Mapping[str, Outcome]) -> No
     _tell(session, held)
 
 
+def restate(session: Session, held: Claim, outcomes: Mapping[str, Outcome]) -> None:
+    """At the end of a run: record again what was recorded and is not there, as after a failover of the database."""
+    query = select(NodeResult.node_id).where(
+        NodeResult.attempt_id == held.attempt_id, NodeResult.state != NodeState.RUNNING
+    )
+    settled = set(session.execute(query).scalars())
+    missing = {node_id: outcome for node_id, outcome in outcomes.items() if node_id not in settled}
+    if missing:
+        finish(session, held, missing)
+
+
 def leave_out(session: Session, held: Claim, node_ids: Sequence[str], state: NodeState, why: str) -> None:
     """Record nodes that were never begun: NOT_STARTED after a stop, CANCELLED after a cancel."""
     _hold(session, held)

@@ -166,6 +166,9 @@ def _lost(session: Session, runner: Runner, run: Begun) -> dict[str, Any]:
     record(
         session, ticket, "run.forgotten", SYSTEM, {"step": key, "host": runner.host, "attempt_id": str(run.attempt_id)}
     )
-    if step is not None and step.state == StepState.WAIT_PRE_GATE:  # whoever signs next signs on what is there now
-        engine.start_planning(session, ticket, step, step.retry_nodes)
+    if step is not None and step.state in (StepState.WAIT_PRE_GATE, StepState.READY):
+        live = attempts.live(session, step, Purpose.RUN)
+        if live is not None:
+            attempts.abandon(session, ticket, live, "planned anew: a failover has forgotten a run")
+        engine.start_planning(session, ticket, step, step.retry_nodes)  # who signs next signs on what is there now
     return {**entry, "ticket": ticket.number, "step": key}

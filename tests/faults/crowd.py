@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import random
 import statistics
+import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -35,6 +37,13 @@ UNKNOWN = text(
     "select s.ticket_id::text as ticket, a.id::text as attempt, array_agg(r.node_id) as nodes from step_attempt a"
     " join step s on s.id = a.step_id join node_result r on r.attempt_id = a.id and r.state = 'UNKNOWN'"
     " where a.state = 'UNKNOWN' and a.death_proof is not null and s.ticket_id::text = any(:ids) group by 1, 2"
+)
+
+
+_STANDS = text(
+    "select t.number, t.state, s.key, s.state, a.n, a.purpose, a.state, a.runner_id, a.pid, a.reason,"
+    " a.death_proof is not null, a.lease_until - clock_timestamp() from ticket t join step s on s.ticket_id = t.id"
+    " left join step_attempt a on a.step_id = s.id where t.id::text = any(:ids) order by 1, 5"
 )
 
 
@@ -77,6 +86,18 @@ class Crowd:
             self.ask(self.approver, f"/tickets/{row.ticket}/attempts/{row.attempt}/resolution", body)
         for row in stuck:
             self.ask(self.requester, f"/tickets/{row.ticket}/retry", {"step": row.key})
+
+    def finish(self, look: Callable[[], Any], seconds: float = 180) -> None:
+        """No new tickets; look again and again until those that are open have ended."""
+        self.accepting = False
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            look()
+            if not self.open:
+                return
+        with self.engine.connect() as connection:
+            stand = [tuple(row) for row in connection.execute(_STANDS, {"ids": list(self.open)})]
+        raise AssertionError(f"P7: not every ticket ends: {stand}")
 
     def submit(self) -> bool:
         nodes = self.dice.sample(MACHINES, self.dice.randint(1, 3))
@@ -159,9 +180,7 @@ def judge(crowd: Crowd) -> dict[str, Any]:
 def _again_without_a_person(crowd: Crowd, said: list[list[str]]) -> list[str]:
     """Between two starts of a node in a ticket stands a person's retry; after an END there is no start (P8, P10)."""
     with crowd.engine.connect() as connection:
-        rows = connection.execute(
-            text("select ticket_id::text, extract(epoch from at) from event where kind = 'step.retry'")
-        ).all()
+        rows = connection.execute(text(_PERSONS_ACTS)).all()
     retries: dict[str, list[float]] = defaultdict(list)
     for ticket, at in rows:
         retries[ticket].append(float(at))
@@ -179,6 +198,16 @@ def _again_without_a_person(crowd: Crowd, said: list[list[str]]) -> list[str]:
         elif what == "END":
             ended.add(key)
     return wrong
+
+
+_PERSONS_ACTS = """
+select ticket_id::text, extract(epoch from at) from event where kind = 'step.retry'
+union all
+select d.ticket_id::text, extract(epoch from d.at) from event d
+  join event f on f.ticket_id = d.ticket_id and f.kind = 'run.forgotten' and f.seq < d.seq
+ where d.kind = 'gate.decided'
+"""
+"""A retry, or a signature by somebody whom the ticket has told that a failover has forgotten a run."""
 
 
 def median(seconds: list[float]) -> float | None:

@@ -99,13 +99,7 @@ class Storm:
 
     def calm(self) -> None:
         """No more faults: what is open comes to its end."""
-        self.crowd.accepting = False
-
-        def over() -> bool:
-            self._look()
-            return not self.crowd.open
-
-        until(over, 180, "every ticket ends")
+        self.crowd.finish(self._look)
 
     def _look(self) -> None:
         self.live.keep()

@@ -8,6 +8,7 @@ once: `pass`, `cut` (connections are reset, new ones too), `hole` (nothing passe
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import struct
@@ -115,6 +116,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 async def _main(listen: str, target: str) -> None:
     relay = _Relay(listen, target)
+    os.umask(0)  # a server's own user connects too
     server = await asyncio.start_unix_server(relay.serve, listen)
     async with server:
         await relay.watch()

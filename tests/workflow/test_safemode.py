@@ -178,3 +178,23 @@ def test_nodes_whose_beginning_was_forgotten_are_unknown_not_untouched(
         assert set(results.lose(session, lost)) == set(lost.node_ids) - {"a"}
         row = session.get_one(NodeResult, (held.attempt_id, "a"))
         assert (row.state, row.summary) == ("SUCCEEDED", "did it")
+
+
+def test_a_node_whose_end_was_forgotten_is_no_dead_end(desk: Desk, fail_over: Callable[[], None]) -> None:
+    """The row says RUNNING, the runner ends: what it still knows is recorded again, the rest a person may resolve."""
+    held = claimed(desk)
+    with transaction() as session:
+        attempts.register_process(session, held, process.me(), get_settings().lease)
+        assert lifecycle.begin(session, held, process.me(), {})
+        for node in ("a", "b", "c"):
+            assert results.start(session, held, node, 0)
+        session.execute(text("delete from node_result where node_id = 'b'"))
+    with transaction() as session:
+        results.restate(session, held, {"a": Outcome.ok("did it"), "b": Outcome.ok("did it too")})
+        lifecycle.finish_run(session, held, None)
+    with transaction() as session:
+        states = {r.node_id: r.state for r in session.query(NodeResult) if r.attempt_id == held.attempt_id}
+    assert states == {"a": "SUCCEEDED", "b": "SUCCEEDED", "c": "UNKNOWN"}
+    with transaction() as session:
+        commands.resolve(session, held.ticket_id, held.attempt_id, new_id(), {"c": True}, "looked: it is done")
+    assert desk.steps(held.ticket_id)["change"] in ("WAIT_POST_GATE", "DONE")
