@@ -49,7 +49,12 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimHandle]:
 def stack(embedded_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A broker of its own: the shared one is emptied for other tests."""
     directory = tmp_path_factory.mktemp("stack")
-    with throwaway.valkey() as broker, embedded_template.clone() as url, running(text(url), broker, directory) as stack:
+    looking = {"AUTORKE_STUCK_EVERY": "PT1S"}
+    with (
+        throwaway.valkey() as broker,
+        embedded_template.clone() as url,
+        running(text(url), broker, directory, **looking) as stack,
+    ):
         yield stack
 
 

@@ -12,6 +12,9 @@ describe("what is stuck", () => {
     const mine = makeStuck({ id: "1" });
     const others = makeStuck({ id: "2", mine: false, tickets: TICKETS });
     expect(forBanner([mine, others])).toEqual([mine]);
+    const ofSeven = makeStuck({ everybody: false, tickets: TICKETS });
+    expect(forBanner([ofSeven], 8)).toEqual([ofSeven]);
+    expect(forBanner([ofSeven, mine], 7)).toEqual([mine]);
     expect(ofTicket([mine, others], TICKET_ID)).toEqual([others]);
   });
 

@@ -2,9 +2,10 @@
 import type { StuckOut } from "../../../api/client";
 import type { Ticket } from "../types";
 
-/** On every page: what concerns all, and what this person can repair, decide or has asked for. */
-export function forBanner(items: readonly StuckOut[]): StuckOut[] {
-  return items.filter((item) => item.mine);
+/** On every page: what concerns all, and what this person can repair, decide or has asked for. A ticket's own page says
+ * it itself: `shown` is the number of the ticket that the page is about. */
+export function forBanner(items: readonly StuckOut[], shown: number | null = null): StuckOut[] {
+  return items.filter((item) => item.mine && (item.everybody || !item.tickets.some((ticket) => ticket.number === shown)));
 }
 
 /** On a ticket's page: everything that it waits for, whoever may repair it. */

@@ -1,5 +1,6 @@
 /** Across every page: what stands still and concerns this person. Its look is fetched when there is something. */
 import { useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 import { loadTexts } from "../../../lib/i18n";
 import { stuckQuery } from "./queries";
@@ -12,7 +13,8 @@ const StuckList = lazy(async () => {
 
 export function StuckBanner() {
   const { data } = useQuery(stuckQuery);
-  const items = forBanner(data?.items ?? []);
+  const page: { ticket?: string } = useParams({ strict: false });
+  const items = forBanner(data?.items ?? [], page.ticket === undefined ? null : Number(page.ticket));
   if (items.length === 0) return null;
   return (
     <Suspense fallback={null}>
@@ -21,7 +23,7 @@ export function StuckBanner() {
   );
 }
 
-/** On a ticket's page: why it stands still, unless the banner above says just that. */
+/** On a ticket's page: why it stands still. What concerns the whole installation is in the banner above. */
 export function StuckTicket({ ticketId }: { ticketId: string }) {
   const { data } = useQuery(stuckQuery);
   const items = ofTicket(data?.items ?? [], ticketId).filter((item) => !item.everybody);

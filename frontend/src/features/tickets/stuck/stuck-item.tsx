@@ -28,7 +28,9 @@ function Tickets({ item, except }: { item: StuckOut; except: string | undefined 
   );
 }
 
-function Choice({ item, onRepair }: { item: StuckOut; onRepair: () => void }) {
+type Props = { item: StuckOut; onRepair: () => void; ticketId?: string };
+
+function Choice({ item, onRepair, ticketId }: Props) {
   const { t, i18n } = useTranslation("stuck");
   const choice = choiceOf(item);
   switch (choice.kind) {
@@ -45,7 +47,13 @@ function Choice({ item, onRepair }: { item: StuckOut; onRepair: () => void }) {
         </span>
       );
     case "ticket":
-      return <TicketLink number={choice.number}>{t("openTicket", { number: choice.number })}</TicketLink>;
+      return (
+        ticketId === undefined && (
+          <Link to="/tickets/$ticket" params={{ ticket: String(choice.number) }}>
+            {t("openTicket", { number: choice.number })}
+          </Link>
+        )
+      );
     case "users":
       return <Link to="/settings/users">{t("openUsers")}</Link>;
     default:
@@ -53,8 +61,10 @@ function Choice({ item, onRepair }: { item: StuckOut; onRepair: () => void }) {
   }
 }
 
-export function StuckItem({ item, onRepair, ticketId }: { item: StuckOut; onRepair: () => void; ticketId?: string }) {
+export function StuckItem(props: Props) {
+  const { item, ticketId } = props;
   const { t, i18n } = useTranslation("stuck");
+  const linked = choiceOf(item).kind === "ticket" && item.tickets.length === 1;
   return (
     <div className="stuck-item" data-cause={item.cause}>
       <div className="stuck-words">
@@ -64,10 +74,10 @@ export function StuckItem({ item, onRepair, ticketId }: { item: StuckOut; onRepa
         <span className="stuck-since">
           {t("since")} <TimeText at={item.since} />
         </span>
-        <Tickets item={item} except={ticketId} />
+        {!linked && <Tickets item={item} except={ticketId} />}
         <span className="stuck-remedy">{pick(item.remedy, i18n.language)}</span>
       </div>
-      <Choice item={item} onRepair={onRepair} />
+      <Choice {...props} />
     </div>
   );
 }
