@@ -24,12 +24,22 @@ KEPT_S = 7 * 86400.0
 """A backup may be restored to a point days ago."""
 
 
-def note(run_dir: Path, held: Claim) -> None:
+def note(run_dir: Path, held: Claim, plan_id: UUID | None, node_ids: list[str]) -> None:
     """Say that this process is about to begin a run. Raises OSError: what cannot be noted must not begin."""
     folder = run_dir / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     me = process.me()
-    values = Begun(held.attempt_id, held.token, held.ticket_id, held.step_id, me.boot_id, me.pid, me.pid_start)
+    values = Begun(
+        attempt_id=held.attempt_id,
+        token=held.token,
+        ticket_id=held.ticket_id,
+        step_id=held.step_id,
+        plan_id=plan_id,
+        node_ids=node_ids,
+        boot_id=me.boot_id,
+        pid=me.pid,
+        pid_start=me.pid_start,
+    )
     unfinished = folder / f".{held.attempt_id}"
     unfinished.write_text(json.dumps(asdict(values), default=str))
     unfinished.rename(folder / str(held.attempt_id))
@@ -48,7 +58,7 @@ def noted(run_dir: Path) -> list[Begun]:
             if path.lstat().st_uid != os.geteuid():
                 continue
             said = json.loads(path.read_text())
-            said |= {key: UUID(said[key]) for key in ("attempt_id", "ticket_id", "step_id")}
+            said |= {key: UUID(said[key]) for key in ("attempt_id", "ticket_id", "step_id", "plan_id") if said[key]}
             found.append(Begun(**said))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             log.warning("a note of a begun run cannot be read", extra={"note": path.name})

@@ -140,7 +140,7 @@ def _begin(held: Claim, loaded: Loaded, ctx: Context) -> bool:
 
     seen = _clean(ctx, observed)
     if held.purpose is Purpose.RUN:
-        begun.note(ctx.run_dir.parent, held)
+        begun.note(ctx.run_dir.parent, held, loaded.row.plan_id, list(loaded.attempt.node_ids))
     did = insist(lambda session: lifecycle.begin(session, held, process.me(), seen, observed_ms=observed_ms))
     if not did:
         begun.forget(ctx.run_dir.parent, held)

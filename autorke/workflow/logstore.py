@@ -122,7 +122,7 @@ class LogWriter:
         return True
 
     def _forgotten(self) -> bool:
-        """A failover of the database has lost rows: begin the streams anew; stop where not even the attempt is there."""
+        """A failover has lost rows: begin the streams anew; stop where not even the attempt is there."""
         log.warning("the database has forgotten the log", extra={"tries": self._begun_anew})
         if self._begun_anew:
             self._batch, self._gone = {}, True

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from autorke.workflow import attempts, engine, results
+from autorke.workflow import attempts, engine, gates, results
 from autorke.workflow.definition import Unit
 from autorke.workflow.journal import SYSTEM, lock_ticket, record
 from autorke.workflow.line import current_line
@@ -37,6 +37,8 @@ class Begun:
     token: int
     ticket_id: UUID
     step_id: UUID
+    plan_id: UUID | None
+    node_ids: list[str]
     boot_id: str
     pid: int
     pid_start: int
@@ -130,13 +132,15 @@ def _forgotten(session: Session, run: Begun, since: datetime) -> bool:
 
 def _made_unknown(session: Session, runner: Runner, run: Begun) -> bool:
     """Let a forgotten run stand as one whose runner was lost; False where the database has no place for it any more."""
-    if session.get(Attempt, run.attempt_id) is None:
+    if session.get(Ticket, run.ticket_id) is None:
         return False
     ticket = lock_ticket(session, run.ticket_id)
-    attempt = session.get_one(Attempt, run.attempt_id, populate_existing=True)
-    step = session.get_one(StepRow, attempt.step_id, populate_existing=True)
-    live = attempt.state in (AttemptState.READY, AttemptState.CLAIMED)
-    if not live or step.state != StepState.READY or ticket.state in TERMINAL_TICKET:
+    step = session.get(StepRow, run.step_id, populate_existing=True)
+    if step is None or step.plan_id != run.plan_id or ticket.state in TERMINAL_TICKET:
+        return False
+    attempt = session.get(Attempt, run.attempt_id, populate_existing=True) or _again(session, ticket, step, run)
+    live = attempt is not None and attempt.state in (AttemptState.READY, AttemptState.CLAIMED)
+    if attempt is None or not live or step.state != StepState.READY:
         return False
     attempt.state = AttemptState.UNKNOWN.value
     attempt.token = max(attempt.token, run.token) + 1
@@ -153,6 +157,24 @@ def _made_unknown(session: Session, runner: Runner, run: Begun) -> bool:
     attempts.create(session, ticket, step, Purpose.PROBE, nodes, parent_id=attempt.id)
     engine.advance(session, ticket)
     return True
+
+
+def _again(session: Session, ticket: Ticket, step: StepRow, run: Begun) -> Attempt | None:
+    """The attempt's row, forgotten with the signature that had made it; the plan it ran is still the step's plan."""
+    if step.state not in (StepState.WAIT_PRE_GATE, StepState.READY):
+        return None
+    other = attempts.live(session, step, Purpose.RUN)
+    if other is not None:
+        attempts.abandon(session, ticket, other, "a failover had forgotten a run of this plan")
+    step.current_n += 1
+    row = Attempt(id=run.attempt_id, step_id=step.id, n=step.current_n, token=run.token, node_ids=run.node_ids)
+    row.purpose, row.state = Purpose.RUN.value, AttemptState.READY.value
+    session.add(row)
+    session.flush()
+    if step.state == StepState.WAIT_PRE_GATE:
+        gates.void_gates(session, ticket, step)
+        engine.move(session, ticket, step, StepState.READY)
+    return row
 
 
 def _lost(session: Session, runner: Runner, run: Begun) -> dict[str, Any]:

@@ -181,6 +181,7 @@ def _again_without_a_person(crowd: Crowd, said: list[list[str]]) -> list[str]:
     """Between two starts of a node in a ticket stands a person's retry; after an END there is no start (P8, P10)."""
     with crowd.engine.connect() as connection:
         rows = connection.execute(text(_PERSONS_ACTS)).all()
+        told = set(connection.execute(text("select ticket_id::text from event where kind = 'run.forgotten'")).scalars())
     retries: dict[str, list[float]] = defaultdict(list)
     for ticket, at in rows:
         retries[ticket].append(float(at))
@@ -190,7 +191,7 @@ def _again_without_a_person(crowd: Crowd, said: list[list[str]]) -> list[str]:
     for what, ticket, node, _attempt, _pid, at in said:
         key, when = (ticket, node), float(at)
         if what == "START":
-            if key in ended:
+            if key in ended and ticket not in told:
                 wrong.append(f"{node} of {ticket} ran again after its end (P10)")
             if key in seen and not any(seen[key] < retry < when for retry in retries[ticket]):
                 wrong.append(f"{node} of {ticket} ran again without a person (P8)")

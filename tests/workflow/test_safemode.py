@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -17,7 +18,7 @@ from autorke.workflow import attempts, commands, lifecycle, results, safemode
 from autorke.workflow.attempts import Claim
 from autorke.workflow.definition import Outcome
 from autorke.workflow.errors import Fenced
-from autorke.workflow.models import Attempt, Event, NodeResult, Runner
+from autorke.workflow.models import Attempt, Event, NodeResult, Runner, StepRow
 from autorke.workflow.reconcile import Host
 from tests.workflow.conftest import Desk
 
@@ -52,6 +53,11 @@ def claimed(desk: Desk) -> Claim:
     held = desk.claim(desk.ready()[0])
     assert held is not None
     return held
+
+
+def planned(held: Claim) -> tuple[UUID | None, list[str]]:
+    with transaction() as session:
+        return session.get_one(StepRow, held.step_id).plan_id, session.get_one(Attempt, held.attempt_id).node_ids
 
 
 def safe() -> safemode.SafeMode | None:
@@ -99,7 +105,7 @@ def test_a_run_whose_intent_was_forgotten_is_a_matter_for_a_person(
 ) -> None:
     """The tool runs, the promoted standby says READY: without safe mode another one would be started."""
     held = claimed(desk)
-    begun.note(tmp_path, held)
+    begun.note(tmp_path, held, *planned(held))
     with transaction() as session:  # the standby had not heard of the claim
         session.execute(text("update step_attempt set state = 'READY', token = token - 1, claim_id = null"))
     fail_over()
@@ -131,7 +137,7 @@ def test_a_run_the_database_has_no_row_of_waits_for_an_admin(
     desk: Desk, fail_over: Callable[[], None], tmp_path: Path
 ) -> None:
     held = claimed(desk)
-    begun.note(tmp_path, replace(held, attempt_id=new_id()))
+    begun.note(tmp_path, replace(held, attempt_id=new_id()), new_id(), ["a"])  # of a plan that was lost too
     fail_over()
     desk.reconcile(HERE)
     loops.report(HERE, tmp_path)
@@ -144,6 +150,31 @@ def test_a_run_the_database_has_no_row_of_waits_for_an_admin(
         safemode.leave(session, new_id(), "looked at the machine: nothing was done")
     assert "run.forgotten" in kinds
     assert safe() is None
+
+
+def test_a_run_forgotten_with_its_signature_is_unknown_and_its_gate_void(
+    desk: Desk, fail_over: Callable[[], None], tmp_path: Path
+) -> None:
+    """The most likely loss: from the signature to the intent it is a tenth of a second."""
+    held = claimed(desk)
+    begun.note(tmp_path, held, *planned(held))
+    with transaction() as session:  # the new primary still waits for the signature
+        session.execute(text("delete from outbox"))
+        session.execute(text("delete from step_attempt where id = :id"), {"id": held.attempt_id})
+        session.execute(text("delete from approval"))
+        session.execute(text("update gate set state = 'OPEN', closed_at = null where phase = 'PRE'"))
+        session.execute(text("update step set state = 'WAIT_PRE_GATE' where id = :id"), {"id": held.step_id})
+    assert desk.open_gates(held.ticket_id)
+    fail_over()
+    desk.reconcile(HERE)
+    loops.report(HERE, tmp_path)
+    desk.reconcile(HERE)
+    assert safe() is None
+    assert desk.steps(held.ticket_id)["change"] == "UNKNOWN"
+    assert desk.open_gates(held.ticket_id) == {}
+    with transaction() as session:
+        attempt = session.get_one(Attempt, held.attempt_id)
+        assert (attempt.state, sorted(attempt.node_ids)) == ("UNKNOWN", ["a", "b", "c"])
 
 
 def test_a_host_that_has_booted_meanwhile_cannot_vouch(
