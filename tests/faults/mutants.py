@@ -7,6 +7,7 @@ body; one that does not even start is a mistake in the table.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -25,8 +26,10 @@ from tests.faults.guards import Edit, Guard
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("autorke", "bench", "migrations", "tests", "alembic.ini", "pyproject.toml")
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "dist", "images", "fixtures")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "dist")
 SECONDS = 300
+PYTEST = ("-q", "--tb=line", "-rfE", "-p", "no:cacheprovider", "-p", "pytest_timeout", "--timeout=100")
+BROKEN = "broken"
 _VERDICT = re.compile(r"^(FAILED|ERROR) tests/(\S+)", re.MULTILINE)
 _PARAMETERS = re.compile(r"\[.*")
 
@@ -34,12 +37,16 @@ _PARAMETERS = re.compile(r"\[.*")
 def run(seed: int, rounds: int) -> dict[str, Any]:
     with place.seeded(seed) as dice, _copy() as copy:
         chosen = list(guards.ALL) if rounds >= len(guards.ALL) else dice.sample(guards.ALL, rounds)
-        baseline = copy.failures(sorted({test for guard in chosen for test in guard.tests}))
-        assert not baseline, f"fail on the untouched tree: {baseline}"
-        matrix = {guard.name: _killers(copy, guard) for guard in chosen}
-    survivors = sorted(name for name, killers in matrix.items() if not killers)
-    assert not survivors, f"no test notices the loss of: {', '.join(survivors)}; matrix: {matrix}"
-    return {"guards": len(matrix), "killed": len(matrix) - len(survivors), "matrix": matrix}
+        tests = sorted({test for guard in chosen for test in guard.tests})
+        failing = copy.failures(tests)
+        assert not failing, f"fail on the untouched tree: {failing}"
+        matrix = {}
+        for number, guard in enumerate(chosen, start=1):
+            matrix[guard.name] = _killers(copy, guard)
+            sys.stderr.write(f"faults: T16 {number}/{len(chosen)} {guard.name}: {matrix[guard.name]}\n")
+    survivors = sorted(name for name, killers in matrix.items() if not killers or killers[0].startswith(BROKEN))
+    assert not survivors, f"no test notices the loss of: {'; '.join(survivors)}; all: {matrix}"
+    return {"guards": len(matrix), "tests": len(tests), "killed": len(matrix), "matrix": matrix}
 
 
 def missing_texts() -> dict[str, list[str]]:
@@ -53,16 +60,20 @@ def missing_texts() -> dict[str, list[str]]:
 
 
 def _killers(copy: _Copy, guard: Guard) -> list[str]:
-    with copy.without(guard.edits):
-        return copy.failures(guard.tests)
+    """The tests that notice; one entry that begins with BROKEN when the mutant could not be tried."""
+    try:
+        with copy.without(guard.edits):
+            return copy.failures(guard.tests)
+    except AssertionError as error:
+        return [f"{BROKEN}: {str(error)[-1500:]}"]
 
 
 class _Copy:
     """The working tree as the mutants see it."""
 
-    def __init__(self, root: Path, environ: dict[str, str]) -> None:
+    def __init__(self, root: Path, nursery: subprocess.Popen[str]) -> None:
         self.root = root
-        self.environ = environ
+        self.nursery = nursery
 
     @contextmanager
     def without(self, edits: Sequence[Edit]) -> Iterator[None]:
@@ -86,21 +97,29 @@ class _Copy:
 
     def failures(self, tests: Sequence[str]) -> list[str]:
         """Names of the tests that fail here; raises AssertionError when they could not run."""
-        command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-rfE", "-p", "no:cacheprovider", "--timeout=100"]
-        done = subprocess.run(
-            [*command, *(f"tests/{test}" for test in tests)],
-            cwd=self.root,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS + 20 * len(tests),
-            check=False,
-        )
-        found = _VERDICT.findall(done.stdout)
-        broken = done.returncode not in (0, 1) or any(kind == "ERROR" for kind, _ in found)
-        assert not broken, f"the tests did not run: {done.stdout[-1500:]}{done.stderr[-500:]}"
-        assert bool(found) == (done.returncode == 1), done.stdout[-1500:]
+        arguments = [
+            "-q",
+            "--tb=line",
+            "-rfE",
+            "-p",
+            "no:cacheprovider",
+            "--timeout=100",
+            *(f"tests/{t}" for t in tests),
+        ]
+        code, output = self.run(arguments, SECONDS + 20 * len(tests))
+        found = _VERDICT.findall(output)
+        assert code in (0, 1), f"the tests did not run ({code}): {output[-1500:]}"
+        assert not any(kind == "ERROR" for kind, _ in found), f"a test could not begin: {output[-1500:]}"
+        assert bool(found) == (code == 1), output[-1500:]
         return sorted({_PARAMETERS.sub("", name) for _, name in found})
+
+    def run(self, arguments: list[str], seconds: float) -> tuple[int, str]:
+        if self.nursery.stdin is None or self.nursery.stdout is None:
+            raise RuntimeError("the nursery has no pipes")
+        self.nursery.stdin.write(json.dumps({"arguments": arguments, "seconds": seconds}) + "\n")
+        self.nursery.stdin.flush()
+        answer = json.loads(self.nursery.stdout.readline())
+        return answer["code"], answer["output"]
 
 
 @contextmanager
@@ -114,11 +133,21 @@ def _copy() -> Iterator[_Copy]:
                 shutil.copy(ROOT / name, root / name)
         environ = {key: value for key, value in os.environ.items() if not key.startswith("AUTORKE_")}
         environ["AUTORKE_TEST_DATABASE_URL"] = text(template.server)
-        environ["PYTHONPATH"] = folder
-        seen = subprocess.run(
-            [sys.executable, "-c", "import autorke; print(autorke.__file__)"],
-            cwd=root, env=environ, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert seen.stdout.startswith(folder), f"the tests would see {seen.stdout}"
-        with throwaway.valkey() as broker:
-            yield _Copy(root, {**environ, "AUTORKE_TEST_REDIS_URL": broker})
+        environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they are imported already, which pytest would warn of
+        with throwaway.valkey() as broker, _nursery(root, {**environ, "AUTORKE_TEST_REDIS_URL": broker}) as nursery:
+            copy = _Copy(root, nursery)
+            sees_itself = "faults/test_mutants.py::test_the_tests_see_the_tree_they_stand_in"
+            assert copy.failures([sees_itself]) == []
+            yield copy
+
+
+@contextmanager
+def _nursery(root: Path, environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    command, pipe = [sys.executable, str(root / "tests/faults/nursery.py")], subprocess.PIPE
+    with subprocess.Popen(command, cwd=root, env=environ, stdin=pipe, stdout=pipe, text=True) as nursery:
+        try:
+            yield nursery
+        finally:
+            if nursery.stdin is not None:
+                nursery.stdin.close()
+            nursery.wait(30)
