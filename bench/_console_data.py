@@ -68,9 +68,9 @@ def _ticket(session: Session, requester: UUID) -> Ticket:
 def _step(session: Session, ticket_id: UUID, number: int, names: list[str]) -> None:
     last, now = number == STEPS - 1, db_now(session)
     state = "RUNNING" if last else "SUCCEEDED"
-    about: dict[str, Any] = {"handler": "add_workers.join@1", "unit": "node", "effect": "change", "round": 1}
+    about: dict[str, Any] = {"handler": "add_workers.join@1", "unit": "NODE", "effect": "CONVERGENT", "round": 1}
     step = StepRow(
-        ticket_id=ticket_id, ord=number, key=f"s{number + 1}", state=state, pre_gate=False, post_gate=False,
+        ticket_id=ticket_id, ord=number, key=f"s{number + 1}", state="RUNNING" if last else "DONE", pre_gate=False, post_gate=False,
         current_n=1, started_at=now - timedelta(hours=1), ended_at=None if last else now, **about,
     )  # fmt: skip
     session.add(step)

@@ -32,7 +32,7 @@ bench.until = (done, ms = 60000) => new Promise((found, lost) => {
 const read = ReadableStreamDefaultReader.prototype.read;
 ReadableStreamDefaultReader.prototype.read = function (...given) {
   return read.apply(this, given).then((one) => {
-    if (one.value && new TextDecoder().decode(one.value).includes("event: nodes")) bench.heard = performance.now();
+    if (typeof one.value === "string" && one.value.includes("event: nodes")) bench.heard = performance.now();
     return one;
   });
 };

@@ -199,7 +199,7 @@ def _log(context: Any, stack: Stack, ticket: tuple[UUID, int]) -> dict[str, Any]
     path = [f"/tickets/{ticket[1]}?tab=log&step={data.FIRST_STEP}&node={data.LOG_NODE}"]
     line = '(n) => document.querySelector(`.log-line[data-n="${n}"]`)'
     opened = watch.after(page, GO, "() => document.querySelector('.log-line[data-n]')", path)
-    button = page.get_by_role("button", name="First error")
+    button = page.get_by_role("button", name="First error", exact=True)
     button.wait_for()
     button.evaluate("(button) => { bench.button = button; }")
     jumped = watch.after(page, "() => bench.button.click()", line, ERROR)

@@ -36,6 +36,7 @@ describe("Connection", () => {
     attempts[0]!.options.onEvent({ id: "7", event: "x", data: "a" });
     attempts[0]!.end(lost);
     await vi.advanceTimersByTimeAsync(1000);
+    expect(attempts[0]!.options.signal.aborted).toBe(true);
     expect(attempts[1]!.options.lastEventId).toBe("7");
     attempts[1]!.options.onOpen();
     expect(states).toEqual(["connecting", "live", "reconnecting", "live"]);

@@ -92,6 +92,7 @@ export class Connection {
   private ended(stop: AbortController, error: unknown): void {
     if (this.stop !== stop) return; // closed by us, or replaced
     this.stop = null;
+    stop.abort(); // what broke on our side would keep its connection, and a browser has only six to a server
     clearTimeout(this.silence);
     if (error === null) {
       // The server ends streams now and then on purpose; that is no failure and not worth a flicker.
