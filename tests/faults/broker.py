@@ -10,12 +10,12 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
 
 import redis
 
-from autorke.core import db
 from tests.faults import place, servers
 from tests.faults.crowd import Crowd, judge, median
 from tests.faults.live import Live, stack, two_people, until
@@ -26,26 +26,28 @@ OUTAGE_S = 3.0
 
 
 def run(seed: int, rounds: int) -> dict[str, Any]:
-    with place.seeded(seed) as dice, servers.database() as database, servers.broker() as broker:
-        engine = db.make_engine(database.url)
-        db.configure(engine)
-        path = broker.sockets.parent / "proxy.sock"
-        try:
-            url = f"unix://:{quote(_password(broker.url))}@{path}"
-            with between(path, str(broker.sockets / "valkey.sock")) as proxy, stack(database, url) as live:
-                crowd = Crowd(live, *two_people(live), engine, dice, width=4, longest=400)
-                trouble = Trouble(crowd, broker, proxy)
-                for number in range(rounds):
-                    trouble.strike(KINDS[number % len(KINDS)])
-                trouble.calm()
-                return {**trouble.figures(), **judge(crowd)}
-        finally:
-            db._state.clear()
-            engine.dispose()
+    with (
+        place.seeded(seed) as dice,
+        servers.database() as database,
+        servers.broker() as broker,
+        servers.configured(database) as engine,
+        _proxied(broker) as (proxy, url),
+        stack(database, url) as live,
+    ):
+        crowd = Crowd(live, *two_people(live), engine, dice, width=4, longest=400)
+        trouble = Trouble(crowd, broker, proxy)
+        for number in range(rounds):
+            trouble.strike(KINDS[number % len(KINDS)])
+        crowd.finish(lambda: trouble.go_on(0.1))
+        return {**trouble.figures(), **judge(crowd)}
 
 
-def _password(url: str) -> str:
-    return url.split("://:", 1)[1].rsplit("@", 1)[0]
+@contextmanager
+def _proxied(broker: servers.Server) -> Iterator[tuple[Proxy, str]]:
+    """A proxy before the broker, and the broker's URL through it."""
+    path, socket = broker.sockets.parent / "proxy.sock", broker.sockets / "valkey.sock"
+    with between(path, str(socket)) as proxy:
+        yield proxy, broker.url.replace(str(socket), str(path))
 
 
 class Trouble:
@@ -58,7 +60,7 @@ class Trouble:
         self.signed_meanwhile = 0
 
     def strike(self, kind: str) -> None:
-        self._go_on(1.0)
+        self.go_on(1.0)
         getattr(self, f"_{kind}")()
         self.struck[kind] += 1
         self.resumed.append(self._until_a_new_ticket_moves())
@@ -98,11 +100,11 @@ class Trouble:
         refused = Counter(self.crowd.refused)
         before = len(self.crowd.tickets)
         until(lambda: self.crowd.submit() or None, 20, "the api takes a ticket without its broker")
-        self._go_on(seconds)
+        self.go_on(seconds)
         assert self.crowd.refused == refused, f"the api refused: {self.crowd.refused - refused}"
         self.signed_meanwhile += len(self.crowd.tickets) - before
 
-    def _go_on(self, seconds: float) -> None:
+    def go_on(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.live.keep()
@@ -122,9 +124,6 @@ class Trouble:
         with self.crowd.engine.connect() as connection:
             sql = "select 1 from event where ticket_id::text = %s and kind = 'attempt.started'"
             return connection.exec_driver_sql(sql, (ticket,)).first() is not None
-
-    def calm(self) -> None:
-        self.crowd.finish(lambda: self._go_on(0.1))
 
     def figures(self) -> dict[str, Any]:
         return {

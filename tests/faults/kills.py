@@ -18,7 +18,6 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from autorke.core import db
 from autorke.worker.process import pid_start
 from tests.faults import naive, place, servers
 from tests.faults.crowd import Crowd, judge, median
@@ -46,20 +45,14 @@ WEIGHTS = {
 
 def run(seed: int, rounds: int) -> dict[str, Any]:
     with place.seeded(seed) as dice, servers.database() as database, servers.broker() as broker:
-        engine = db.make_engine(database.url)
-        db.configure(engine)
-        try:
-            with stack(database, broker) as live:
-                crowd = Crowd(live, *two_people(live), engine, dice, width=14)
-                storm = Storm(crowd, database, broker)
-                storm.blow(rounds)
-                storm.calm()
-                figures = {"faults": dict(storm.struck), **judge(crowd), "restarts": live.restarts}
-                figures["median_s_from_kill_to_attention"] = median(storm.to_attention())
-                assert until(lambda: not live.orphans(), 20, "no orphan is left") is True
-        finally:
-            db._state.clear()
-            engine.dispose()
+        with servers.configured(database) as engine, stack(database, broker) as live:
+            crowd = Crowd(live, *two_people(live), engine, dice, width=14)
+            storm = Storm(crowd, database, broker)
+            storm.blow(rounds)
+            storm.calm()
+            figures = {"faults": dict(storm.struck), **judge(crowd), "restarts": live.restarts}
+            figures["median_s_from_kill_to_attention"] = median(storm.to_attention())
+            assert until(lambda: not live.orphans(), 20, "no orphan is left") is True
         figures["naive_redelivery"] = naive.run(dice, broker, max(rounds // 5, 5))
     return figures
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import psycopg
 
-from autorke.core import db
 from tests.faults import place, servers
 from tests.faults.crowd import Crowd, judge
 from tests.faults.live import Live, stack, two_people
@@ -27,20 +26,19 @@ CUT_OFF = (
 
 
 def run(seed: int, rounds: int) -> dict[str, Any]:
-    with place.seeded(seed) as dice, servers.database() as database, servers.broker() as broker:
-        engine = db.make_engine(database.url)
-        db.configure(engine)
-        try:
-            with stack(database, broker) as live:
-                crowd = Crowd(live, *two_people(live), engine, dice, width=8, longest=800)
-                trouble = Trouble(crowd, database)
-                for number in range(rounds):
-                    trouble.strike(KINDS[number % len(KINDS)])
-                crowd.finish(lambda: trouble.go_on(0.3))
-                return {"troubles": dict(trouble.struck), "deadlocks_met": trouble.deadlocks, **judge(crowd)}
-        finally:
-            db._state.clear()
-            engine.dispose()
+    with (
+        place.seeded(seed) as dice,
+        servers.database() as database,
+        servers.broker() as broker,
+        servers.configured(database) as engine,
+        stack(database, broker) as live,
+    ):
+        crowd = Crowd(live, *two_people(live), engine, dice, width=8, longest=800)
+        trouble = Trouble(crowd, database)
+        for number in range(rounds):
+            trouble.strike(KINDS[number % len(KINDS)])
+        crowd.finish(lambda: trouble.go_on(0.3))
+        return {"troubles": dict(trouble.struck), "deadlocks_met": trouble.deadlocks, **judge(crowd)}
 
 
 class Trouble:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 import migrations.models  # noqa: F401  fills Base.metadata
 from autorke.core import db
 from autorke.embedded.account import database_account, private_directory
@@ -81,6 +83,18 @@ def database(binaries: PostgresBinaries | None = None, settings: Sequence[str] =
             db.Base.metadata.create_all(engine)
             engine.dispose()
             yield server
+
+
+@contextmanager
+def configured(server: Server) -> Iterator[Engine]:
+    """An engine to that server; `core.db` of this process uses it too."""
+    engine = db.make_engine(server.url)
+    db.configure(engine)
+    try:
+        yield engine
+    finally:
+        db._state.clear()
+        engine.dispose()
 
 
 @contextmanager
