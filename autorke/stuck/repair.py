@@ -6,6 +6,7 @@ processes carry it out for as long as the cause is there (`hosts`, `standin`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from autorke.core.db import db_now
-from autorke.core.errors import InvalidTransition, NotFound, Text
+from autorke.core.errors import AutoRkeError, InvalidTransition, NotFound, Text
 from autorke.core.settings import get_settings
 from autorke.stuck.errors import HostStillNeeded, NoLongerStuck, NoRepair, RepairAsked
 from autorke.stuck.models import HostReport, Stuck
@@ -27,6 +28,7 @@ from autorke.workflow.lock_release import force_release
 from autorke.workflow.models import Attempt, Gate, Runner, StepRow, Ticket
 from autorke.workflow.states import TERMINAL_TICKET, AttemptState, GateState
 
+log = logging.getLogger(__name__)
 Act = Callable[[Session, Stuck, By, str], None]
 
 
@@ -150,6 +152,19 @@ def _pause(session: Session, row: Stuck, by: By, _reason: str) -> None:
     commands.pause(session, UUID(row.ticket_ids[0]), by, paused=True)
 
 
+def _set_aside(session: Session, row: Stuck, by: By, reason: str) -> None:
+    """A ticket that is so broken that it cannot even be paused is a matter for who reads the traceback."""
+    try:
+        with session.begin_nested():
+            _pause(session, row, by, reason)
+    except AutoRkeError:
+        raise
+    except Exception as error:
+        log.exception("a ticket could not be set aside", extra={"ticket": row.ticket_ids[0]})
+        remedy = CAUSES[row.cause].remedy
+        raise NoRepair(remedy_zh=remedy.zh, remedy_en=remedy.en) from error
+
+
 def _resume(session: Session, row: Stuck, by: By, _reason: str) -> None:
     commands.pause(session, UUID(row.subject), by, paused=False)
 
@@ -167,7 +182,7 @@ ACTS: dict[str, Act] = {
     "gate_not_expired": _expire_gate,
     "callback_overdue": _stop_waiting,
     "no_progress": _take_on,
-    "pass_fails": _pause,
+    "pass_fails": _set_aside,
     "log_silent": _pause,
     "held_up": _resume,
     "lock_outlived": _release,

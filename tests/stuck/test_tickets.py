@@ -178,6 +178,9 @@ def test_a_ticket_on_which_every_pass_fails_is_set_aside(eye: Eye) -> None:
     note_failure("moved", ticket, ZeroDivisionError())
     item = eye.sees()["pass_fails"]
     assert "ZeroDivisionError" in item["title"]["en"]
+    run("update step set state = 'NO_SUCH_STATE' where ord = 0")
+    assert eye.repair(item, status=409)["code"] == "no-repair"
+    run("update step set state = 'WAIT_PRE_GATE' where ord = 0")
     assert [one["id"] for one in item["tickets"]] == [str(ticket)]
     eye.repair(item)
     assert eye.office.desk.state(ticket) == "PAUSED"
