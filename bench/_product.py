@@ -23,7 +23,7 @@ from tests.story.stack import Stack, running
 
 FIRST = "alpha"
 """The cluster that every fleet of a bench has."""
-PATIENCE = 200.0
+PATIENCE = 400.0
 
 
 @dataclass

@@ -16,7 +16,7 @@ from tests.story.people import states, until
 
 NODES = int(os.environ.get("AUTORKE_BENCH_CLUSTER_NODES", "1000"))
 TOGETHER = int(os.environ.get("AUTORKE_BENCH_WORKERS", "100"))
-ROUNDS = 3
+ROUNDS = 2
 FLEET = """
 clusters:
   - {{name: alpha, workers: 9, kind: small}}

@@ -5,6 +5,7 @@ Everything is checked before the first row is written, and all of it is one tran
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -202,24 +203,48 @@ def link_machines(session: Session, found: Sequence[RkeNode]) -> dict[str, Machi
     return linked
 
 
-def _candidates(session: Session, found: Iterable[RkeNode]) -> list[Machine]:
+@dataclass
+class _Candidates:
+    """Machines that may be behind nodes, by each way in which one is known: a cluster has thousands of both."""
+
+    by_address: dict[str, list[Machine]] = field(default_factory=lambda: defaultdict(list))
+    by_any_address: dict[str, list[Machine]] = field(default_factory=lambda: defaultdict(list))
+    by_name: dict[str, list[Machine]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, machine: Machine) -> None:
+        self.by_address[machine.address].append(machine)
+        for address in {machine.address, machine.internal_address}:
+            self.by_any_address[address].append(machine)
+        self.by_name[machine.hostname].append(machine)
+
+    def of(self, node: RkeNode) -> Iterator[list[Machine]]:
+        """Those that fit, the surest way first."""
+        address, internal = nodes.canonical(node.address), nodes.canonical(node.internal_address)
+        yield self.by_address.get(address, [])
+        yield _found(self.by_any_address, {address, internal})
+        yield _found(self.by_name, {node.hostname, node.address})
+
+
+def _found(by: Mapping[str, list[Machine]], keys: Iterable[str]) -> list[Machine]:
+    """Each machine once, whatever it is found by."""
+    return list({machine.id: machine for key in keys for machine in by.get(key, [])}.values())
+
+
+def _candidates(session: Session, found: Iterable[RkeNode]) -> _Candidates:
     addresses = {text for node in found for text in (node.address, node.internal_address) if nodes.is_ip(text)}
     names = {text for node in found for text in (node.address, node.hostname) if not nodes.is_ip(text)}
     query = select(Machine).where(
         or_(Machine.address.in_(addresses), Machine.internal_address.in_(addresses), Machine.hostname.in_(names)),
         Machine.state != MachineState.RETIRED.value,
     )
-    return list(session.scalars(query))
+    candidates = _Candidates()
+    for machine in session.scalars(query):
+        candidates.add(machine)
+    return candidates
 
 
-def _machine_of(node: RkeNode, candidates: Sequence[Machine]) -> Machine | None:
-    addresses = {nodes.canonical(node.address), nodes.canonical(node.internal_address)}
-    ways = (
-        [machine for machine in candidates if machine.address == nodes.canonical(node.address)],
-        [machine for machine in candidates if {machine.address, machine.internal_address} & addresses],
-        [machine for machine in candidates if machine.hostname in (node.hostname, node.address)],
-    )
-    for hits in ways:
+def _machine_of(node: RkeNode, candidates: _Candidates) -> Machine | None:
+    for hits in candidates.of(node):
         if len(hits) > 1:
             names = ", ".join(sorted(f"{machine.hostname} {machine.address}" for machine in hits))
             raise MachineAmbiguous(field="cluster_yml.nodes", node=node.address, machines=names)
