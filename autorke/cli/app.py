@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from autorke.cli import account, cluster, cmdb, credential, flow, lock, machine, server, ticket
+from autorke.cli import account, cluster, cmdb, credential, flow, lock, machine, server, stuck, ticket
 from autorke.cli.errors import Refused, exit_code
 from autorke.cli.output import JSON_WANTED, explain
 from autorke.core.errors import AutoRkeError
@@ -57,6 +57,7 @@ for _name, _group, _help in (
     ("flow", flow.app, "Flows: the standard changes / 流程"),
     ("ticket", ticket.app, "Tickets: create, approve, follow / 工单"),
     ("lock", lock.app, "Locks of tickets / 锁"),
+    ("stuck", stuck.app, "What stands still, and its repair / 卡住的事项与修复"),
     ("rke", typer.Typer(), "An rke cluster from its files alone / 直接操作 rke 集群文件"),
     ("admin", server.app, "On the server: accounts, keys, API description / 服务器端管理"),
 ):
