@@ -18,11 +18,19 @@ from bench import CannotRun
 from tests.faults import place
 
 PROGRAMME: dict[str, tuple[str, int]] = {
+    "T2-field": ("tests.faults.points", 10_000),
+    "T2-add-workers": ("tests.faults.points_on_sim", 10_000),
+    "T3": ("tests.faults.kills", 1_000),
     "T4": ("tests.faults.hints", 10_000),
+    "T5": ("tests.faults.broker", 42),
+    "T6-outages": ("tests.faults.outages", 60),
+    "T6-failover": ("tests.faults.failover", 10),
+    "T7": ("tests.faults.partition", 12),
     "T8": ("tests.faults.clocks", 50),
     "T9": ("tests.faults.races", 100),
     "T10": ("tests.faults.storm", 200),
     "T11": ("tests.faults.release", 50),
+    "T12": ("tests.faults.deploys", 90),
     "T16": ("tests.faults.mutants", 1_000),
 }
 """Part → the module whose `run(seed, rounds)` does it, and the rounds of the whole programme."""

@@ -7,7 +7,7 @@ import os
 import pytest
 
 
-def _has_terminals() -> bool:
+def has_terminals() -> bool:
     try:
         for end in os.openpty():
             os.close(end)
@@ -17,5 +17,5 @@ def _has_terminals() -> bool:
 
 
 needs_terminal = pytest.mark.skipif(
-    not _has_terminals(), reason="SKIPPED: no pseudo-terminal here (mount devpts on /dev/pts), so no real Ansible"
+    not has_terminals(), reason="SKIPPED: no pseudo-terminal here (mount devpts on /dev/pts), so no real Ansible"
 )

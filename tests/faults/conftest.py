@@ -8,6 +8,9 @@ import pytest
 
 from tests.databases import Template
 from tests.faults import place
+from tests.orphans import no_orphans
+
+__all__ = ["no_orphans"]
 
 
 @pytest.fixture(autouse=True)

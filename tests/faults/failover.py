@@ -36,7 +36,7 @@ from tests.faults.crowd import Crowd, judge, lines
 from tests.faults.live import Live, stack, two_people, until
 from tests.faults.proxy import Proxy, between
 
-SETTINGS = ("fsync=off", "synchronous_commit=off", "wal_level=replica", "max_wal_senders=5", "hot_standby=on")
+SETTINGS = (*servers.SETTINGS, "wal_level=replica", "max_wal_senders=5", "hot_standby=on")
 
 
 def run(seed: int, rounds: int) -> dict[str, Any]:

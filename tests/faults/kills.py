@@ -21,9 +21,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from autorke.worker.process import pid_start
 from tests.faults import naive, place, servers
 from tests.faults.crowd import Crowd, judge, median
-from tests.faults.live import Live, ours, stack, two_people, until
+from tests.faults.live import Live, stack, two_people, until
+from tests.orphans import ours
 
 LEASE = 3.0
+NAIVE_FROM = 40
+"""Fewer rounds say nothing about the baseline."""
 RUNNERS = text(
     "select id::text, pid, pid_start, purpose from step_attempt"
     " where state in ('CLAIMED', 'RUNNING') and pid is not null"
@@ -53,7 +56,8 @@ def run(seed: int, rounds: int) -> dict[str, Any]:
             figures = {"faults": dict(storm.struck), **judge(crowd), "restarts": live.restarts}
             figures["median_s_from_kill_to_attention"] = median(storm.to_attention())
             assert until(lambda: not live.orphans(), 20, "no orphan is left") is True
-        figures["naive_redelivery"] = naive.run(dice, broker, max(rounds // 5, 5))
+        if rounds >= NAIVE_FROM:
+            figures["naive_redelivery"] = naive.run(dice, broker, rounds // 4)
     return figures
 
 

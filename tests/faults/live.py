@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 
 from autorke.core import crypto
-from autorke.worker.process import MARKER
 from tests.faults.servers import Server
+from tests.orphans import orphans, ours
 from tests.story.desk import hire
 from tests.story.people import Person
 from tests.story.stack import free_port
@@ -95,7 +95,7 @@ class Live:
 
     def orphans(self) -> list[int]:
         """Tools and runners of this stack that are there."""
-        return [pid for pid in ours(str(self.place)) if is_tool(pid) or leader_of_attempt(pid)]
+        return orphans(str(self.place))
 
     def logs(self) -> str:
         return "\n".join(f"--- {p.name}\n{p.read_text(errors='replace')[-3000:]}" for p in self.place.glob("*.log"))
@@ -106,38 +106,6 @@ def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
         os.killpg(pid, number)
     except ProcessLookupError:
         return
-
-
-def environ_of(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""
-
-
-def ours(mark: str) -> list[int]:
-    """Processes that have this text in their environment."""
-    wanted = mark.encode()
-    return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and wanted in environ_of(int(p.name))]
-
-
-def is_tool(pid: int) -> bool:
-    return f"{MARKER}=".encode() in environ_of(pid)
-
-
-def leader_of_attempt(pid: int) -> bool:
-    """A runner leads a session of its own though it was not started as one: its launcher's command, forked."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
-        return b"launcher" in words and os.getsid(pid) == pid and os.getpgid(pid) == pid and not _popened(pid)
-    except (OSError, ProcessLookupError):
-        return False
-
-
-def _popened(pid: int) -> bool:
-    """Whether a test process is its parent: then it is the launcher itself."""
-    stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(stat[1]) == os.getpid()
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:

@@ -16,8 +16,9 @@ from typing import Any
 
 from celery import Celery
 
-from tests.faults.live import kill_group, ours
+from tests.faults.live import kill_group
 from tests.faults.servers import Server, children
+from tests.orphans import ours
 
 TOOL = Path(__file__).with_name("tool.py")
 ACT = "naive.act"

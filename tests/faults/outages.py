@@ -93,16 +93,16 @@ class Trouble:
             one.execute(lock, (two[0],))
             other.execute(lock, (two[1],))
             self.go_on(0.5)
-            with other.pipeline():
-                other.execute(lock, (two[0],))
-                try:
+            try:
+                with other.pipeline():
+                    other.execute(lock, (two[0],))
                     one.execute(lock, (two[1],))
-                except psycopg.errors.DeadlockDetected:
-                    self.deadlocks += 1
-                except psycopg.Error:
-                    pass
-                finally:
-                    one.rollback()
+            except psycopg.errors.DeadlockDetected:
+                self.deadlocks += 1
+            except psycopg.Error as error:  # a server that is being restarted, or whoever else was the victim
+                self.struck[type(error).__name__] += 1
+            one.rollback()
+            other.rollback()
 
     def _hang(self) -> None:
         """Somebody's session sits in its transaction with the locks of two tickets."""

@@ -19,7 +19,6 @@ from typing import Any
 from sqlalchemy import make_url, text
 
 from autorke.core import db
-from autorke.embedded.postgres import THROW_AWAY
 from tests.faults import place, servers
 from tests.faults.crowd import Crowd, judge
 from tests.faults.live import Live, stack, two_people
@@ -36,7 +35,7 @@ def run(seed: int, rounds: int) -> dict[str, Any]:
         place.seeded(seed) as dice,
         servers.broker() as broker,
         _network() as network,
-        servers.database(settings=(*THROW_AWAY, *network.settings)) as database,
+        servers.database(settings=(*servers.SETTINGS, *network.settings)) as database,
         network.to(database) as url,
         servers.configured(database) as engine,
         stack(

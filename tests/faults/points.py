@@ -41,15 +41,15 @@ def run(seed: int, rounds: int) -> dict[str, Any]:
     with place.seeded(seed) as dice, place.database(), _setting() as folder:
         Field(folder, 0).play(None)
         counted = dict(COUNTER.counts)
-        cases = _cases(counted, dice)
+        cases = all_cases(counted, dice)
         figures: dict[str, Any] = {"points": counted, "cases_there_are": len(cases)}
-        tally: Counter[str] = Counter()
+        played: Counter[str] = Counter()
         for number, point in enumerate(cases[:rounds], 1):
-            tally.update(_outcome(Field(folder, number), point))
-        return {**figures, **tally}
+            played.update(tally(Field(folder, number).play(point), point))
+        return {**figures, **played}
 
 
-def _cases(counted: dict[str, int], dice: random.Random) -> list[Point]:
+def all_cases(counted: dict[str, int], dice: random.Random) -> list[Point]:
     by_hand = os.environ.get("AUTORKE_FAILPOINT")
     if by_hand:
         return [Point.parse(by_hand)]
@@ -58,16 +58,10 @@ def _cases(counted: dict[str, int], dice: random.Random) -> list[Point]:
     return cases
 
 
-def _outcome(case: Field, point: Point) -> Counter[str]:
-    people = case.play(point)
-    return Counter(
-        {
-            "played": 1,
-            "met": int(COUNTER.met),
-            f"met_{point.mode}": int(COUNTER.met),
-            "needed_a_person": int(people > 0),
-        }
-    )
+def tally(people: int, point: Point) -> Counter[str]:
+    """What one case adds to the figures; a point that its ticket did not come to is not `met`."""
+    met = int(COUNTER.met)
+    return Counter({"played": 1, "met": met, f"met_{point.mode}": met, "needed_a_person": int(people > 0)})
 
 
 @contextmanager
@@ -81,15 +75,20 @@ def _setting() -> Iterator[Path]:
         get_settings.cache_clear()
         gates.configure_directory(everybody)
         outbox._transport.clear()
-        failpoints.catch(get_engine())
-        if not _caught:
-            failpoints.catch_drivers()
-            _caught.append(True)
+        catch_once()
         try:
             yield Path(folder)
         finally:
             COUNTER.arm(None)
     get_settings.cache_clear()
+
+
+def catch_once() -> None:
+    """Commits of the engine that is configured now, and driver calls, are points from here on."""
+    failpoints.catch(get_engine())
+    if not _caught:
+        failpoints.catch_drivers()
+        _caught.append(True)
 
 
 class Field:
@@ -140,14 +139,14 @@ class Field:
                 text("select extract(epoch from at) from event where ticket_id = :id and kind = 'step.retry'"),
                 {"id": ticket},
             ).scalars().all()  # fmt: skip
-            unsigned = session.execute(text(_UNSIGNED), {"id": ticket}).scalars().all()
+            unsigned = session.execute(text(UNSIGNED), {"id": ticket}).scalars().all()
             held = session.execute(text("select count(*) from resource_lock where ticket_id = :id"), {"id": ticket})
             assert held.scalar_one() == 0, "a lock is left"
         assert not unsigned, f"P3: runs without a signature before them: {unsigned}"
         _no_repeat_without_a_person(said, [float(at) for at in retried])
 
 
-_UNSIGNED = """
+UNSIGNED = """
 select a.n from step_attempt a join step s on s.id = a.step_id
  where s.ticket_id = :id and a.purpose = 'RUN' and a.intent_at is not null and s.pre_gate
    and not exists (select 1 from gate g join approval p on p.gate_id = g.id

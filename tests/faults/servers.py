@@ -16,10 +16,13 @@ import migrations.models  # noqa: F401  fills Base.metadata
 from autorke.core import db
 from autorke.embedded.account import database_account, private_directory
 from autorke.embedded.binaries import PostgresBinaries, find_postgres, find_valkey, postgres_for, valkey_for
-from autorke.embedded.postgres import DATABASE, THROW_AWAY, Postgres, create_database, initialise
+from autorke.embedded.postgres import DATABASE, Postgres, create_database, initialise
 from autorke.embedded.service import Process, Service, end_group, spawn, wait_ready
 from autorke.embedded.throwaway import scratch_directory
 from autorke.embedded.valkey import Valkey
+
+SETTINGS = ("fsync=off", "full_page_writes=off")
+"""What is committed survives the server's crash, as in production; only a crash of the whole machine would lose it."""
 
 
 @dataclass
@@ -46,9 +49,7 @@ class Server:
             end_group(self.process)
 
 
-def postgres_at(
-    place: Path, binaries: PostgresBinaries | None = None, settings: Sequence[str] = THROW_AWAY
-) -> Postgres:
+def postgres_at(place: Path, binaries: PostgresBinaries | None = None, settings: Sequence[str] = SETTINGS) -> Postgres:
     account = database_account()
     place.mkdir(mode=0o755, exist_ok=True)
     return Postgres(
@@ -72,7 +73,7 @@ def serving(server: Server) -> Iterator[Server]:
 
 
 @contextmanager
-def database(binaries: PostgresBinaries | None = None, settings: Sequence[str] = THROW_AWAY) -> Iterator[Server]:
+def database(binaries: PostgresBinaries | None = None, settings: Sequence[str] = SETTINGS) -> Iterator[Server]:
     """A server with all tables of the product."""
     with scratch_directory() as place:
         made = postgres_at(place, binaries, settings)

@@ -25,7 +25,10 @@ from autorke.workflow import commands, gates, outbox
 from autorke.workflow.gates import Decision
 from autorke.workflow.models import Attempt, Gate, NodeResult, StepRow, Ticket
 from autorke.workflow.reconcile import Host, reconcile
+from tests.orphans import no_orphans
 from tests.worker.ground import GroundIn, everybody
+
+__all__ = ["no_orphans"]
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 90) -> Any:
