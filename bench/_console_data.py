@@ -69,10 +69,9 @@ def _step(session: Session, ticket_id: UUID, number: int, names: list[str]) -> N
     last, now = number == STEPS - 1, db_now(session)
     state = "RUNNING" if last else "SUCCEEDED"
     about: dict[str, Any] = {"handler": "add_workers.join@1", "unit": "NODE", "effect": "CONVERGENT", "round": 1}
-    step = StepRow(
-        ticket_id=ticket_id, ord=number, key=f"s{number + 1}", state="RUNNING" if last else "DONE", pre_gate=False, post_gate=False,
-        current_n=1, started_at=now - timedelta(hours=1), ended_at=None if last else now, **about,
-    )  # fmt: skip
+    about |= {"state": "RUNNING" if last else "DONE", "pre_gate": False, "post_gate": False, "current_n": 1}
+    times = {"started_at": now - timedelta(hours=1), "ended_at": None if last else now}
+    step = StepRow(ticket_id=ticket_id, ord=number, key=f"s{number + 1}", **about, **times)
     session.add(step)
     session.flush()
     begun = {"node_ids": names, "started_at": now - timedelta(hours=1), "ended_at": None if last else now}
