@@ -31,6 +31,8 @@ PROGRAMME: dict[str, tuple[str, int]] = {
     "T10": ("tests.faults.storm", 200),
     "T11": ("tests.faults.release", 50),
     "T12": ("tests.faults.deploys", 90),
+    "T14": ("tests.faults.redaction", 100_000),
+    "T15": ("tests.faults.streaming", 200),
     "T16": ("tests.faults.mutants", 1_000),
 }
 """Part → the module whose `run(seed, rounds)` does it, and the rounds of the whole programme."""

@@ -7,6 +7,8 @@ import binascii
 import ipaddress
 import re
 
+from autorke.core import outside
+
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,63}")
 _HOST_KEYS = frozenset({"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"})
@@ -27,7 +29,9 @@ def address(value: str) -> str:
     if "%" in value:
         raise ValueError("not a host address: a zone is not allowed")
     found = ipaddress.ip_address(value)
-    if found.is_unspecified or found.is_multicast or value == "255.255.255.255":
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
+        found = found.ipv4_mapped  # the same host: one address must not be two machines
+    if found.is_unspecified or found.is_multicast or found in outside.METADATA or str(found) == "255.255.255.255":
         raise ValueError("not the address of one host")
     return str(found)
 

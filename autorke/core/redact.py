@@ -34,8 +34,8 @@ _MARKERS = frozenset(word[:length] for word in ("-----begin", "authorization") f
 
 def _forms(secret: str) -> Iterable[str]:
     """Every text under which the secret may show up."""
-    lines = [line.strip() for line in secret.splitlines()] if "\n" in secret else []
-    for value in [secret.strip(), *lines]:
+    lines = [line.strip() for line in secret.splitlines()]  # at every sign at which a log begins a new line
+    for value in {secret.strip(), *lines}:
         escaped = json.dumps(value)[1:-1]
         yield from (value, escaped, json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1])
         yield escaped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")  # as Go writes JSON

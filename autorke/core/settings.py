@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     run_dir: Path = Field(Path("/dev/shm"), description="tmpfs for per-attempt private files")  # noqa: S108
     package_sources: dict[str, str] = Field(
         default_factory=dict, description="JSON: variables of the init roles such as autorke_apt_docker_url (air gap)"
+    )
+    outside_networks: list[IPvAnyNetwork] | None = Field(
+        None, description="JSON: the only networks to which CMDB URLs may lead; unset = any but core/outside.py's"
     )
     environment: str = Field("production", description="Shown in logs and on the overview page")
 

@@ -10,12 +10,12 @@ import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
+from autorke.core import outside, plainyaml
 from autorke.credentials.errors import KubeconfigRefused
 
 # These would make this host run a command, or read one of its files, whenever somebody uses the cluster.
 COMMANDS = ("exec", "auth-provider")
+LIMIT = 500_000
 PATHS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 # Only the armour is read: rke's CA has the serial number 0, which X.509 libraries refuse (rke.md §13).
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -72,12 +72,20 @@ def _ca_digest(cluster: dict[str, Any]) -> str | None:
     return hashlib.sha256(der).hexdigest()
 
 
+def _is_denied(host: str) -> bool:
+    """Metadata services and the like; loopback may be a cluster on this machine."""
+    try:
+        return outside.denied(host, allow_loopback=True)
+    except ValueError:  # a name
+        return False
+
+
 def inspect(text: str) -> dict[str, Any]:
     """What may be shown: context, server, user, SHA-256 of the first CA certificate. Raises KubeconfigRefused."""
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _refuse("不是合法的 YAML", "it is not valid YAML") from error
+        document = plainyaml.load(text, limit=LIMIT)
+    except plainyaml.NotPlain as error:
+        raise _refuse(f"不是合法的 YAML（{error}）", f"it is not valid YAML ({error})") from error
     if not isinstance(document, dict):
         raise _refuse("不是一个对象", "it is not a mapping")
     clusters = _entries(document, "clusters", "cluster")
@@ -95,6 +103,8 @@ def inspect(text: str) -> dict[str, Any]:
     server = str(cluster.get("server", ""))
     if urlsplit(server).scheme != "https" or not urlsplit(server).hostname:
         raise _refuse("server 不是 https 地址", "its server is not an https address")
+    if _is_denied(str(urlsplit(server).hostname)):
+        raise _refuse("server 不是集群可能有的地址", "its server is at an address that no cluster has")
     for field in ("client-certificate-data", "client-key-data"):
         _pem(user, field)
     return {"context": name, "server": server, "user": str(context["user"]), "ca_sha256": _ca_digest(cluster)}

@@ -35,7 +35,9 @@ START_SECONDS = 600
 LEEWAY_SECONDS = 60
 CACHE_SECONDS = 600
 HTTP_SECONDS = 10.0
+MOST_BYTES = 1_000_000
 _PURPOSE = "oidc start"
+_PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity"}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -92,20 +94,40 @@ _lock = threading.Lock()
 
 def _client(settings: OidcSettings) -> httpx.Client:
     verify = ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True
-    return httpx.Client(timeout=HTTP_SECONDS, verify=verify, follow_redirects=False)
+    return httpx.Client(timeout=HTTP_SECONDS, verify=verify, follow_redirects=False, headers=_PLAIN)
 
 
 def _get(client: httpx.Client, url: str) -> Any:
-    _must_be_private(url)
+    status, found = _asked(client, client.build_request("GET", url))
+    if status != 200:
+        raise OidcUnavailable(reason=f"status {status}")
+    return found
+
+
+def _asked(client: httpx.Client, request: httpx.Request, auth: httpx.Auth | None = None) -> tuple[int, Any]:
+    """Status and JSON of an answer; no more of it is read than any provider says. Raises OidcUnavailable."""
     try:
-        return client.get(url).raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
+        answer = client.send(request, stream=True, auth=auth)
+        try:
+            data = bytearray()
+            if answer.headers.get("content-encoding", "identity") != "identity":
+                raise OidcUnavailable(reason="its answer is packed, which was not asked for")
+            for piece in answer.iter_bytes():
+                data += piece
+                if len(data) > MOST_BYTES:
+                    raise OidcUnavailable(reason="its answer does not end")
+        finally:
+            answer.close()
+        return answer.status_code, json.loads(data)
+    except (httpx.HTTPError, httpx.StreamError, ValueError, RecursionError) as error:
         raise OidcUnavailable(reason=type(error).__name__) from error
 
 
-def _must_be_private(url: object) -> None:
+def _must_be_private(url: object, issuer: str) -> None:
+    """https; on this very machine also http, but only where the operator has put the provider there."""
     parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    here = urlsplit(issuer).hostname in _LOOPBACK and parts.hostname in _LOOPBACK
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and here)):
         raise OidcUnavailable(reason="an endpoint is not https")
 
 
@@ -117,12 +139,13 @@ def _provider(settings: OidcSettings, *, fresh: bool = False) -> _Provider:
         known = _cache.get(settings.issuer)
         if known and not fresh and time.monotonic() - known.fetched < CACHE_SECONDS:
             return known
+        _must_be_private(settings.issuer, settings.issuer)
         with _client(settings) as client:
             found = _get(client, settings.issuer.rstrip("/") + "/.well-known/openid-configuration")
             if not isinstance(found, dict) or found.get("issuer") != settings.issuer:
                 raise OidcUnavailable(reason="discovery names another issuer")
             for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-                _must_be_private(found.get(name))
+                _must_be_private(found.get(name), settings.issuer)
             try:
                 keys = KeySet.import_key_set(_get(client, found["jwks_uri"]))
             except (JoseError, KeyError, TypeError, ValueError) as error:
@@ -200,14 +223,11 @@ def _exchange(settings: OidcSettings, code: str, verifier: str, callback_url: st
     auth = httpx.BasicAuth(settings.client_id, secret.get_secret_value()) if secret else None
     if auth is None:
         form["client_id"] = settings.client_id
-    try:
-        with _client(settings) as client:
-            answer = client.post(_provider(settings).token, data=form, auth=auth or httpx.USE_CLIENT_DEFAULT)
-            body = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
-        raise OidcUnavailable(reason=type(error).__name__) from error
+    with _client(settings) as client:
+        request = client.build_request("POST", _provider(settings).token, data=form)
+        status, body = _asked(client, request, auth)
     token = body.get("id_token") if isinstance(body, dict) else None
-    if answer.status_code != 200 or not isinstance(token, str):
+    if status != 200 or not isinstance(token, str):
         raise OidcRefused(reason="the provider did not accept the code")
     return token
 

@@ -1,10 +1,11 @@
-"""Request bodies: bounded in size and time, and free of characters that PostgreSQL cannot store."""
+"""Request bodies: bounded in size, time and depth, and free of characters that PostgreSQL cannot store."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
+from itertools import accumulate
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -12,10 +13,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from autorke.core.errors import AutoRkeError, PayloadTooLarge
 from autorke.web import problems
-from autorke.web.errors import ForbiddenCharacter, RequestTimeout
+from autorke.web.errors import ForbiddenCharacter, RequestTimeout, TooDeep
 
 ARRIVAL_SECONDS = 60
+MOST_LEVELS = 64
+"""Of JSON inside JSON; the deepest form of ours has twelve."""
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # also one without end, or each quote tries anew
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = {ord(sign): step for sign, step in (("[", 1), ("{", 1), ("]", -1), ("}", -1))}
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -53,12 +59,22 @@ def forbidden_place(value: Any) -> str | None:
     return None
 
 
+def levels(body: bytes) -> int:
+    """How deep a JSON text nests; brackets in strings do not count. Malformed text gives some number."""
+    if body.count(b"[") + body.count(b"{") <= MOST_LEVELS:
+        return 0  # cannot be too many
+    brackets = _STRING.sub(b"", body).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
+
+
 def _check(scope: Scope, body: bytes) -> None:
-    """Raises ForbiddenCharacter naming the field. Malformed JSON passes: the route answers it with its position."""
+    """Raises TooDeep, ForbiddenCharacter naming the field. Malformed JSON passes: the route tells its position."""
     if b"%00" in scope.get("query_string", b""):
         raise ForbiddenCharacter(field="query")
     if "\x00" in scope["path"]:
         raise ForbiddenCharacter(field="path")
+    if levels(body) > MOST_LEVELS:
+        raise TooDeep(field="body", limit=MOST_LEVELS)
     if not _SUSPECT.search(body):
         return
     try:

@@ -35,6 +35,14 @@ class ForbiddenCharacter(Unprocessable):
     remedy = Text(zh="删除该字符", en="Remove that character")
 
 
+class TooDeep(Unprocessable):
+    """What nests deeper could be stored and then never be shown again: serialisers give up long before parsers do."""
+
+    code = "json-too-deep"
+    text = Text(zh="JSON 嵌套超过 {limit} 层", en="The JSON is nested deeper than {limit} levels")
+    remedy = Text(zh="减少嵌套层数", en="Nest it less")
+
+
 class RouteNotFound(AutoRkeError):
     status = 404
     code = "route-not-found"

@@ -33,6 +33,11 @@ FLUSH_SECONDS = 0.25
 CHUNK = 16 * 1024
 LONGEST_HALF = 256 * 1024
 """An unfinished line that is longer does not wait for its end."""
+MOST_BYTES = 512 * 1024 * 1024
+"""Of one stream. A machine that never stops talking must not fill the database; what it says beyond is not kept."""
+MOST_PENDING = 64 * 1024 * 1024
+"""Bytes that wait to be stored; whoever writes more stores them first, so that a flood does not fill the memory."""
+CUT = "… this log is longer than is kept: the rest is left out"
 AT_ONCE = 4 * 1024 * 1024
 """Bytes in one transaction; more follow in the next."""
 
@@ -43,6 +48,8 @@ class _Open:
     def __init__(self, secrets: Secrets) -> None:
         self.stream = Stream(secrets)
         self.pending = bytearray()
+        self.taken = 0  # bytes of lines in all
+        self.full = False
         self.begin()
 
     def begin(self) -> None:
@@ -74,6 +81,7 @@ class LogWriter:
         self._streams: dict[str | None, _Open] = {}
         self._batch: dict[str | None, bytes] = {}  # taken from the streams, not yet known to be stored
         self._begun_anew = self._gone = False
+        self._pending = 0
         self._lock = Lock()
         self._flushing = Lock()
         self._stop = Signal()
@@ -99,8 +107,23 @@ class LogWriter:
             if target is None:
                 target = self._streams[node_id] = _Open(self._secrets)
             for part in text.replace("\0", "�").splitlines() or [""]:
-                shown = target.stream.feed(f"{stamp} {part}\n")
-                target.pending += shown.encode("utf-8", "replace")
+                self._add(target, f"{stamp} {part}\n", f"{stamp} {CUT}\n")
+            flood = self._pending > MOST_PENDING
+        if flood:
+            self.flush()
+
+    def _add(self, target: _Open, line: str, cut: str) -> None:
+        if target.full:
+            return
+        target.taken += len(line)
+        target.full = target.taken > MOST_BYTES
+        shown = target.stream.feed(cut if target.full else line)
+        self._add_data(target, shown)
+
+    def _add_data(self, target: _Open, shown: str) -> None:
+        data = shown.encode("utf-8", "replace")
+        target.pending += data
+        self._pending += len(data)
 
     def _loop(self) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
@@ -141,10 +164,11 @@ class LogWriter:
                 if size >= AT_ONCE:
                     break
                 if final:
-                    target.pending += target.stream.flush().encode("utf-8", "replace")
+                    self._add_data(target, target.stream.flush())
                 taken = target.take(final=final)
                 if taken:
                     self._batch[node] = taken
+                    self._pending -= len(taken)
                     size += len(taken)
         return bool(self._batch)
 

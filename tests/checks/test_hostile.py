@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autorke.checks import table
@@ -50,6 +50,7 @@ def test_hostile_address_is_refused(text: str) -> None:
     assert "address-syntax" in checks
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=80))
 def test_a_name_that_passes_is_a_dns_name(name: str) -> None:
     report = Scene().with_worker(hostname=name).judge()
@@ -76,6 +77,7 @@ def test_very_long_answers_are_cut() -> None:
     assert len(message.remedy.en) <= 1500
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_printable_keeps_printable_text_and_escapes_the_rest(text: str) -> None:
     shown = printable(text)
@@ -162,6 +164,7 @@ ODD = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(key=st.sampled_from(sorted(Scene().facts["w3"].machine.sysctls)), value=ODD, text=ODD)  # type: ignore[union-attr]
 def test_no_fact_of_a_machine_breaks_a_rule(key: str, value: str, text: str) -> None:
     """Whatever the strings are, every check gives a verdict of its own and none gives up."""

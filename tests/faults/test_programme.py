@@ -9,7 +9,7 @@ import pytest
 from bench.faults import PROGRAMME, chosen
 
 SEED = 20_260
-ROUNDS = {"T4": 60, "T8": 1, "T9": 4, "T10": 60, "T11": 3}
+ROUNDS = {"T4": 60, "T8": 1, "T9": 4, "T10": 60, "T11": 3, "T14": 400, "T15": 5}
 
 
 @pytest.mark.faults

@@ -123,6 +123,8 @@ ROWS: dict[str, str] = {
     "POST /api/v1/delegations": SHARED,
     "DELETE /api/v1/delegations/{delegation_id}": PERSONAL,
     "GET /api/v1/engine": SHARED,
+    "GET /api/v1/stuck": LIST,
+    "POST /api/v1/stuck/{stuck_id}/repair": OBJECT,
 }
 
 
@@ -162,6 +164,7 @@ BODIES: dict[str, Callable[[Platform], Any]] = {
     "POST /api/v1/tickets/{ticket_id}/attempts/{attempt_id}/resolution": lambda p: {
         "verdicts": {p.values["node_id"]: True}, "reason": "x"
     },
+    "POST /api/v1/stuck/{stuck_id}/repair": lambda _: {"reason": "x"},
     "POST /api/v1/locks/{kind}/{key}/release": lambda _: {"reason": "x", "close_ticket": True},
 }  # fmt: skip
 QUERIES: dict[str, Callable[[Platform], dict[str, Any]]] = {

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from autorke.core.db import db_now, transaction
 from autorke.core.redact import Secrets
 from autorke.machines.models import MachineConflict
+from autorke.stuck.models import Stuck
 from autorke.users import audit
 from autorke.users.access import may
 from autorke.views.models import SavedView
@@ -90,7 +91,7 @@ def build(api: Api, desk: Desk) -> Platform:
     other = _ticket(desk, bravo, "bravo-other", locks=[])
     desk.until(other, "change", "WAIT_PRE_GATE")
     values, gate, plan_hash = _of_tickets(ticket, other)
-    values |= {**_others(api, bravo, desk.approvers[0]), "cluster_id": str(bravo), "key": str(bravo)}
+    values |= {**_others(api, bravo, desk.approvers[0], ticket), "cluster_id": str(bravo), "key": str(bravo)}
     values |= {"machine_id": str(theirs[0]), "node_id": str(theirs[0]), "field": "kernel"}
     signs = [WORD, str(bravo), str(ticket), str(other), *map(str, theirs), values["stream_id"], gate["gate_id"]]
     return Platform(api, alpha, bravo, desk.approvers[0], values, str(other), gate, plan_hash, signs)
@@ -135,8 +136,9 @@ def _of_tickets(stopped: UUID, waiting: UUID) -> tuple[dict[str, str], dict[str,
         return {**ids, **named}, {"gate_id": str(gate.id), "subject_hash": gate.subject_hash}, str(plan)
 
 
-def _others(api: Api, bravo: UUID, owner: UUID) -> dict[str, str]:
-    """What a person of bravo has for himself: a token, a view that he shares with nobody, a delegation."""
+def _others(api: Api, bravo: UUID, owner: UUID, ticket: UUID) -> dict[str, str]:
+    """What a person of bravo has for himself: a token, a view that he shares with nobody, a delegation. And a ticket
+    that is stuck."""
     person = api.user("dana", "approver", cluster_id=bravo)
     client = api.signed_in("aaron")
     token = client.post(f"{V1}/me/tokens", json={"name": "bravo", "expires_at": "2099-01-01T00:00:00Z"})
@@ -148,6 +150,13 @@ def _others(api: Api, bravo: UUID, owner: UUID) -> dict[str, str]:
             **{"from_id": owner, "to_id": person, "scope_id": bravo, "reason": WORD},
             **{"valid_from": now, "valid_to": now + timedelta(days=1)},
         )
-        session.add_all([view, lent])
+        stuck = Stuck(
+            **{"cause": "pass_fails", "subject": WORD, "scope_id": bravo, "ticket_ids": [str(ticket)], "since": now},
+            evidence={"what": "moved", "number": 1, "error": WORD, "times": 3, "zh": WORD, "en": WORD, "host": WORD},
+        )
+        session.add_all([view, lent, stuck])
         session.flush()
-        return {"token_id": token.json()["id"], "view_id": str(view.id), "delegation_id": str(lent.id)}
+        return {
+            **{"token_id": token.json()["id"], "view_id": str(view.id), "delegation_id": str(lent.id)},
+            "stuck_id": str(stuck.id),
+        }

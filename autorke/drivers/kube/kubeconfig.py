@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
+from autorke.core import plainyaml
 from autorke.drivers.kube.errors import KubeconfigUnusable
 
 _LIMIT = 1024 * 1024
@@ -69,12 +68,10 @@ def read_kubeconfig(text: str) -> Access:
 
 
 def _document(text: str) -> Mapping[str, Any]:
-    if len(text) > _LIMIT:
-        raise KubeconfigUnusable(reason=f"it is larger than {_LIMIT} bytes")
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise KubeconfigUnusable(reason="it is not YAML") from None
+        document = plainyaml.load(text, limit=_LIMIT)
+    except plainyaml.NotPlain as error:
+        raise KubeconfigUnusable(reason=f"it is {error}") from None
     if not isinstance(document, dict):
         raise KubeconfigUnusable(reason="it is not a mapping")
     return document

@@ -25,6 +25,9 @@ def parse_tree(text: str, *, file: str = "cluster.yml") -> yaml.MappingNode:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise _not_yaml(error) from error
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        raise NotYaml(field=f"line {line}", line=line, reason="half a surrogate pair") from error
     if not isinstance(root, yaml.MappingNode):
         raise NotYaml(field="cluster.yml", line=1, reason="not a mapping of keys")
     return root

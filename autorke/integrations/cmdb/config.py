@@ -31,7 +31,7 @@ def _url(value: str) -> str:
 def _authority(value: str | None) -> str | None:
     try:
         ssl.create_default_context(cadata=value)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:
         raise ValueError("not a PEM certificate") from error
     return value
 

@@ -1,25 +1,12 @@
-"""Where an adapter may connect to: never to metadata services, link-local addresses or our own loopback."""
+"""Where a CMDB may be: the rule is `core.outside`."""
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 
+from autorke.core import outside
+from autorke.core.settings import get_settings
 from autorke.integrations.cmdb.errors import AddressDenied, CmdbUnreachable
-
-METADATA = frozenset(
-    ipaddress.ip_address(text) for text in ("169.254.169.254", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")
-)
-
-
-def denied(address: str, *, allow_loopback: bool) -> bool:
-    """True for an address that an outside system cannot have."""
-    found = ipaddress.ip_address(address)
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
-    if found.is_loopback:
-        return not allow_loopback
-    return found in METADATA or found.is_link_local or found.is_multicast or found.is_unspecified or found.is_reserved
 
 
 def resolve(host: str, port: int, *, allow_loopback: bool) -> str:
@@ -31,8 +18,9 @@ def resolve(host: str, port: int, *, allow_loopback: bool) -> str:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise CmdbUnreachable(field="source.url", reason=f"{host}: {error}") from error
+    networks = get_settings().outside_networks
     addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
     for address in addresses:
-        if denied(address, allow_loopback=allow_loopback):
+        if outside.denied(address, allow_loopback=allow_loopback, networks=networks):
             raise AddressDenied(field="source.url", host=host, address=address)
     return addresses[0]

@@ -33,6 +33,10 @@ from autorke.integrations.cmdb.errors import (
 from autorke.integrations.cmdb.guard import resolve
 from autorke.integrations.cmdb.mapping import MISSING, dig, parse_json
 
+ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+"""One layer: of two, each unpacks a thousand times what came, before anybody could count it."""
+PATIENCE = 10
+"""Of the time limit between two reads: how long a whole page may take, so that a trickle ends."""
 RETRIED = frozenset({502, 503, 504})
 PAUSES = (0.5, 1.5)
 
@@ -60,7 +64,12 @@ def _client(source: HttpSource, secret: str | None, transport: httpx.BaseTranspo
         trust_env=False,
         follow_redirects=False,
         timeout=httpx.Timeout(source.timeout_seconds, connect=min(10, source.timeout_seconds)),
-        headers={"Accept": "application/json", **source.headers, **_auth_headers(source, secret)},
+        headers={
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            **source.headers,
+            **_auth_headers(source, secret),
+        },
     )
 
 
@@ -123,16 +132,21 @@ class _Reader:
         limit = self.source.max_page_bytes
         chunks: list[bytes] = []
         size = 0
+        ends = time.monotonic() + PATIENCE * self.source.timeout_seconds
         contact.made()
         try:
             response = self.client.send(request, stream=True)
             try:
                 if response.status_code != 200:
                     raise CmdbRefused(field="source.url", status_code=response.status_code)
+                if response.headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
+                    raise CmdbMalformed(field="source", reason="packed in a way that was not asked for")
                 for chunk in response.iter_bytes():
                     size += len(chunk)
                     if size > limit:
                         raise CmdbTooLarge(field="source.max_page_bytes", limit=f"{limit} bytes")
+                    if time.monotonic() > ends:
+                        raise CmdbUnreachable(field="source.url", reason="the answer does not end")
                     chunks.append(chunk)
             finally:
                 response.close()
