@@ -126,7 +126,8 @@ _OVERDUE = text(
     """
 select s.id as source_id, s.name, coalesce(r.queued_at, s.next_due_at) as since
   from cmdb_source s left join cmdb_run r on r.source_id = s.id and r.outcome = 'queued'
- where not exists (select 1 from cmdb_run n where n.outcome = 'running')
+ where not exists (select 1 from cmdb_run n where n.outcome = 'running'
+                      and n.started_at > clock_timestamp() - interval '1 hour')
    and (s.enabled and s.interval_seconds > 0 and s.next_due_at < :before
         or r.queued_at < :before and (r.claimed_at is null or r.claimed_at < :before)) order by s.name limit 100
 """
