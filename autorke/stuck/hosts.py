@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from autorke.core.db import db_now, transaction
 from autorke.core.settings import Settings
 from autorke.stuck.models import HostReport, Look
+from autorke.stuck.observe import CLAIMABLE
 from autorke.stuck.watch import Watcher, asked
 from autorke.workflow.models import Attempt
 
@@ -126,10 +127,9 @@ class HostWatch:
 
     def _start(self) -> None:
         """What has been ready for a while is claimed without a message; a claim decides as always."""
-        due = self._settings.hint_resend
-        query = select(Attempt.id).where(Attempt.state == "READY", Attempt.ready_at < func.clock_timestamp() - due)
         with transaction() as session:
-            ready = list(session.execute(query.order_by(Attempt.ready_at).limit(20)).scalars())
+            before = db_now(session) - self._settings.hint_resend
+            ready = list(session.execute(_DUE, {"before": before}).scalars())
         for attempt_id in ready:
             self._means.launch(str(attempt_id))
 
@@ -160,6 +160,7 @@ def _free(run_dir: Path) -> int:
         return 0
 
 
+_DUE = text(f"select a.id {CLAIMABLE} order by a.ready_at limit 20")
 _IDLE = text(
     """
 select s.at < clock_timestamp() - make_interval(secs => :after)

@@ -25,10 +25,7 @@ select r.id, r.last_seen, r.drain, r.handlers, h.stopped_at is not null as stopp
   from runner r left join host_report h on h.id = r.id order by r.id limit 1000
 """
 )
-_READY = text(  # what `attempts.claim` would take
-    """
-select t.id as ticket_id, s.handler,
-       greatest(a.ready_at, t.updated_at, (select max(e.at) from engine_switch e)) as since
+CLAIMABLE = """
   from step_attempt a join step s on s.id = a.step_id join ticket t on t.id = s.ticket_id
  where a.state = 'READY' and a.n = s.current_n and a.ready_at < :before
    and (t.state = 'ACTIVE' or (a.purpose = 'PROBE' and t.state in ('ATTENTION', 'PAUSED')))
@@ -36,8 +33,14 @@ select t.id as ticket_id, s.handler,
    and not exists (select 1 from engine_switch e where e.halted)
    and not exists (select 1 from lock_queue q left join resource_lock l on l.kind = q.kind and l.key = q.key
                     where q.ticket_id = t.id and l.ticket_id is distinct from t.id)
- order by a.ready_at limit 1000
 """
+"""Attempts that `attempts.claim` would take, ready since before a moment."""
+_READY = text(
+    f"""
+select t.id as ticket_id, s.handler,
+       greatest(a.ready_at, t.updated_at, (select max(e.at) from engine_switch e)) as since
+{CLAIMABLE} order by a.ready_at limit 1000
+"""  # noqa: S608  no input
 )
 _HELD = text(
     f"""
