@@ -67,8 +67,8 @@ def warm_up() -> None:
     app.finalize()
     with app.connection_for_write() as link:
         link.transport  # noqa: B018  importing it is what is wanted
-    for part in ("backend", "amqp", "events"):
-        getattr(app, part)
+    for part in (app, "backend"), (app.amqp, "send_task_message"), (app.events, "Dispatcher"):
+        getattr(*part)
 
 
 def hint(task: str, key: str) -> bool:
