@@ -22,6 +22,7 @@ from autorke.overview import cluster_routes as cluster_overview_routes
 from autorke.overview import fleet_routes, lock_routes
 from autorke.overview import machine_routes as machine_story_routes
 from autorke.stuck import routes as stuck_routes
+from autorke.stuck import service as stuck
 from autorke.stuck.standin import StandIn
 from autorke.tickets import admin_routes as ticket_admin_routes
 from autorke.tickets import inbox_routes, log_routes, matrix_routes, stream_routes, wizard_routes
@@ -79,6 +80,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def create_app() -> FastAPI:
     """The ASGI application: `uvicorn --factory autorke.app:create_app`."""
     wire()
+    health.configure_stuck(stuck.count)
     settings = get_settings()
     app = FastAPI(
         title="AutoRke",

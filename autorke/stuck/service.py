@@ -29,6 +29,13 @@ def listing(session: Session, actor: Actor) -> dict[str, Any]:
     return {"looked_at": _looked_at(session), "items": _shown(session, actor, rows)}
 
 
+def count(session: Session) -> int:
+    """Causes for which the whole installation is stuck: for monitoring, which signs in nowhere."""
+    all_of_it = [name for name, cause in CAUSES.items() if cause.everybody]
+    query = select(func.count()).where(Stuck.gone_at.is_(None), Stuck.cause.in_(all_of_it))
+    return session.execute(query).scalar_one()
+
+
 def shown(session: Session, actor: Actor, row: Stuck) -> dict[str, Any]:
     return _shown(session, actor, [row])[0]
 

@@ -103,8 +103,10 @@ def test_passes_that_never_end_are_told_although_the_host_reports(eye: Eye) -> N
 def test_drained_hosts_claim_again(eye: Eye) -> None:
     eye.host(drain=True)
     item = eye.sees()["hosts_drained"]
+    assert eye.office.api.anonymous.get("/api/v1/health").json()["stuck"] == 1
     eye.repair(item)
     assert eye.sees() == {}
+    assert eye.office.api.anonymous.get("/api/v1/health").json()["stuck"] == 0
 
 
 def test_a_full_host_is_drained_until_there_is_room(eye: Eye) -> None:

@@ -1855,6 +1855,12 @@ export type Health = {
      * Broker
      */
     broker: 'ok' | 'down' | 'off';
+    /**
+     * Stuck
+     *
+     * Causes for which the whole installation is stuck (GET /stuck); null: unknown
+     */
+    stuck: number | null;
 };
 
 /**
