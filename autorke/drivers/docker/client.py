@@ -211,7 +211,7 @@ class Docker:
     def _value(self, answer: Answer, what: str) -> Any:
         try:
             return json.loads(answer.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._error(DockerError, what, "the answer is not JSON") from error
 
     def _error(self, kind: type[DockerError], what: str, reason: str) -> DockerError:
@@ -237,5 +237,5 @@ def _message(answer: Answer) -> str:
     text = answer.body.decode(errors="replace").strip()
     try:
         return str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return text[:500] or f"HTTP {answer.status}"

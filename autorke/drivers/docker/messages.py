@@ -19,7 +19,7 @@ def json_lines(body: bytes) -> list[dict[str, Any]]:
             continue
         try:
             value, at = decoder.raw_decode(text, at)
-        except ValueError:
+        except (ValueError, RecursionError):
             break
         found.append(value)
     return [value for value in found if isinstance(value, dict)]

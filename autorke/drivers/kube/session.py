@@ -28,6 +28,9 @@ from autorke.drivers.kube.tls import certificates_in, client_context, fingerprin
 from autorke.drivers.kube.tunnel import connect_through, pool_through
 
 MERGE_PATCH = "application/merge-patch+json"
+ANSWER_LIMIT = 64 * 1024 * 1024
+"""Bytes of an answer that are kept: 500 large nodes are ten megabytes."""
+_PIECE = 1 << 16
 _PAGE = 500
 _PATIENCE = re.compile(r"timeout=([0-9.]+)\)")
 _ANSWER_FACTOR = 3
@@ -35,6 +38,10 @@ _ANSWER_FACTOR = 3
 
 Caught = TypeVar("Caught", bound=BaseException)
 _BY_STATUS: dict[int, type[KubeError]] = {401: KubeForbidden, 403: KubeForbidden, 404: KubeNotFound, 409: KubeConflict}
+
+
+class AnswerTooLarge(Exception):
+    """The other side would not stop talking."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +170,9 @@ class KubeSession:
         try:
             patience = (self._timeout, self._timeout * _ANSWER_FACTOR)
             response = self._rest.request(method, url, headers=headers, body=body, _request_timeout=patience)
-            return Reply(response.status, dict(response.headers), response.read())
+            return Reply(response.status, dict(response.headers), _bounded(response.response))
+        except AnswerTooLarge as error:
+            raise self._no_answer(method, what, error) from error
         except (HTTPError, ApiException, OSError, UnicodeError) as error:
             raise self._no_answer(method, what, error) from error
         except DriverError as error:  # the bastion's
@@ -173,6 +182,8 @@ class KubeSession:
         if is_other_ca(error):
             return self._mismatch()
         tls = _found(error, ssl.SSLError)
+        if isinstance(error, AnswerTooLarge) and method == "GET":
+            return KubeError(what=what, reason=f"the answer is longer than {ANSWER_LIMIT} bytes")
         if tls is not None:
             return KubeUnreachable(reason=f"TLS: {getattr(tls, 'verify_message', '') or tls.reason or tls}")
         never_sent = isinstance(error, NewConnectionError | ConnectTimeoutError)
@@ -199,8 +210,19 @@ class KubeSession:
     def _json(self, reply: Reply, what: str) -> Any:
         try:
             return json.loads(reply.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise KubeError(what=what, reason="the answer is not JSON") from error
+
+
+def _bounded(response: urllib3.BaseHTTPResponse) -> bytes:
+    """The whole body, unpacked; raises AnswerTooLarge before more than a piece above the limit is in memory."""
+    data = bytearray()
+    for piece in response.stream(_PIECE, decode_content=True):
+        data += piece
+        if len(data) > ANSWER_LIMIT:
+            response.close()
+            raise AnswerTooLarge
+    return bytes(data)
 
 
 def _found(error: BaseException | None, kind: type[Caught]) -> Caught | None:
@@ -217,5 +239,5 @@ def _message(reply: Reply) -> str:
     text = reply.body.decode(errors="replace").strip()
     try:
         return str(json.loads(text)["message"])[:1000]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return text[:300] or f"HTTP {reply.status}"

@@ -105,7 +105,7 @@ def test_dockers_own_words_are_kept(docker: Docker, engine: FakeEngine) -> None:
         docker.info()
 
 
-@pytest.mark.parametrize("answer", [b"", b"[]", b"{", b"null", b"\xff\xfe"])
+@pytest.mark.parametrize("answer", [b"", b"[]", b"{", b"null", b"\xff\xfe", b"[" * 100_000, b"9" * 50_000])
 def test_an_answer_that_makes_no_sense_is_an_error(docker: Docker, engine: FakeEngine, answer: bytes) -> None:
     engine.answers["/info"] = (200, answer)
 

@@ -123,7 +123,15 @@ def test_too_few_rights(kube: Kube, api: ApiServer, status: int) -> None:
         kube.nodes()
 
 
-@pytest.mark.parametrize("answer", [b"", b"<html>login</html>", b"{", b"\xff"])
+def test_an_answer_without_end_is_an_error(kube: Kube, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autorke.drivers.kube.session.ANSWER_LIMIT", 100_000)
+    api.answers["/version"] = (200, b" " * 1_000_000)
+
+    with pytest.raises(KubeError, match="longer than"):
+        kube.version()
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>login</html>", b"{", b"\xff", b"[" * 100_000, b"9" * 50_000])
 def test_an_answer_that_makes_no_sense(kube: Kube, api: ApiServer, answer: bytes) -> None:
     api.answers["/version"] = (200, answer)
 
