@@ -24,7 +24,6 @@ from autorke.workflow.errors import (
     DeathNotProven,
     GateNotOpen,
     IdempotencyConflict,
-    NothingToRetry,
     NotPaused,
     ReasonNeeded,
     UnknownFlow,
@@ -242,9 +241,7 @@ def retry(session: Session, ticket_id: UUID, key: str, by: By, nodes: Sequence[s
     strangers = sorted(set(chosen) - set(unfinished))
     if strangers:
         raise UnknownNodes(field="nodes", nodes=", ".join(strangers))
-    if not unfinished:
-        if StepState(step.state) is not StepState.FAILED:
-            raise NothingToRetry()
+    if not unfinished:  # its result was rejected, or the nodes that were left were left out
         engine.await_confirmation(session, ticket, step)
     else:
         _reset_later(session, ticket, step)
@@ -291,10 +288,10 @@ def exclude(session: Session, ticket_id: UUID, nodes: Sequence[str], by: By, rea
     session.flush()
     record(session, ticket, "node.excluded", by, {"nodes": list(nodes), "reason": reason})
     step = next(step for step in steps if step.state in options.STUCK)
-    if StepState(step.state) in options.REPLANNABLE:
-        engine.start_planning(session, ticket, step)
-    elif not results.open_nodes(session, ticket.id, step):
+    if not results.open_nodes(session, ticket.id, step):
         engine.await_confirmation(session, ticket, step)
+    elif StepState(step.state) in options.REPLANNABLE:
+        engine.start_planning(session, ticket, step)
     engine.advance(session, ticket)
     return ticket
 

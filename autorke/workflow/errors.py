@@ -91,11 +91,6 @@ class NothingUnknown(InvalidTransition):
     text = Text(zh="没有结果未知的执行", en="No attempt waits for somebody to say what became of it")
 
 
-class NothingToRetry(Conflict):
-    code = "nothing-to-retry"
-    text = Text(zh="没有失败或未开始的节点", en="No node has failed or was left out")
-
-
 class UnknownNodes(Unprocessable):
     code = "unknown-nodes"
     text = Text(zh="这些节点不属于此工单：{nodes}", en="These nodes are not part of the ticket: {nodes}")

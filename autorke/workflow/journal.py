@@ -99,7 +99,7 @@ def _wake(session: Session, ticket_id: UUID, seq: int) -> None:
 
 
 def verify_chain(session: Session, ticket_id: UUID) -> bool:
-    """True when the events of a ticket are gapless, unaltered, and none is missing at the end; for auditors and tests."""
+    """True when a ticket's events are gapless, unaltered, and none is missing at the end; for auditors and tests."""
     previous, expected = "", 1
     rows = session.execute(select(Event).where(Event.ticket_id == ticket_id).order_by(Event.seq)).scalars()
     for row in rows:

@@ -97,15 +97,7 @@ class _Copy:
 
     def failures(self, tests: Sequence[str]) -> list[str]:
         """Names of the tests that fail here; raises AssertionError when they could not run."""
-        arguments = [
-            "-q",
-            "--tb=line",
-            "-rfE",
-            "-p",
-            "no:cacheprovider",
-            "--timeout=100",
-            *(f"tests/{t}" for t in tests),
-        ]
+        arguments = [*PYTEST, *(f"tests/{test}" for test in tests)]
         code, output = self.run(arguments, SECONDS + 20 * len(tests))
         found = _VERDICT.findall(output)
         assert code in (0, 1), f"the tests did not run ({code}): {output[-1500:]}"

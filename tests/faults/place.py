@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import tempfile
@@ -21,6 +22,7 @@ from tests.workflow.conftest import Desk
 from tests.workflow.toy import WORLD
 
 _lent: list[Template] = []
+logging.getLogger("autorke").addHandler(logging.NullHandler())  # bugs that parts put in on purpose are not told
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from autorke.workflow.states import (
     TicketState,
 )
 
+MAX_LOSSES = 3
 WHOLE = "*"
 REQUESTER = "requester"
 
@@ -259,7 +260,7 @@ class Reference:
         """An attempt ends, or is given up; in a row are only losses of the newest."""
         del step.live[run.purpose]
         if run.newest:
-            step.losses = step.losses + 1 if lost else 0
+            step.losses = min(step.losses + 1, MAX_LOSSES) if lost else 0
 
     def verdict(self, ticket: Ticket, step: Step) -> StepState:
         states = [step.last.get(node, NodeState.NOT_STARTED) for node in self.wanted(ticket, step)]

@@ -11,7 +11,6 @@ from autorke.workflow.errors import (
     AlreadyPaused,
     CommentNeeded,
     DeathNotProven,
-    NothingToRetry,
     NotPaused,
     StalePlan,
     UnknownNodes,
@@ -113,8 +112,6 @@ class Installation(Runners):
         options.refuse(options.retry(ticket, step))  # type: ignore[arg-type]
         left = self.open_nodes(ticket, step)
         if not left:
-            if step.state is not StepState.FAILED:
-                raise NothingToRetry()
             self.await_confirmation(step)
         else:
             for later in ticket.steps[ticket.steps.index(step) + 1 :]:
@@ -135,10 +132,10 @@ class Installation(Runners):
         options.refuse(options.exclude(ticket, ticket.steps, left=len(left) - 1))  # type: ignore[arg-type]
         ticket.excluded.add(node)
         step = next(step for step in ticket.steps if step.state in options.STUCK)
-        if step.state in options.REPLANNABLE:
-            self.start_planning(ticket, step)
-        elif not self.open_nodes(ticket, step):
+        if not self.open_nodes(ticket, step):
             self.await_confirmation(step)
+        elif step.state in options.REPLANNABLE:
+            self.start_planning(ticket, step)
         self.advance(ticket)
 
     def pause(self, ticket: Ticket, *, paused: bool) -> None:

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 from autorke.workflow.errors import Fenced
 from autorke.workflow.states import AttemptState, GateState, NodeState, Purpose, StepState, TicketState
-from tests.faults.reference import Door, Reference, Run, Step, Ticket
-
-MAX_LOSSES = 3
+from tests.faults.reference import MAX_LOSSES, Door, Reference, Run, Step, Ticket
 
 
 class Runners(Reference):

@@ -17,11 +17,12 @@ from autorke.core.errors import AutoRkeError, InvalidTransition
 from autorke.core.ids import new_id
 from autorke.worker import process
 from autorke.workflow import commands, lifecycle, outbox, results
+from autorke.workflow.definition import Problem
 from autorke.workflow.errors import BeingCancelled, Ended
 from autorke.workflow.gates import Decision
 from autorke.workflow.models import Attempt, Gate, Ticket
 from tests.workflow.conftest import USER, Desk
-from tests.workflow.toy import ToyIn, World, fail
+from tests.workflow.toy import ToyIn, World, fail, words
 from tests.workflow.vanish import GONE, claimed
 
 
@@ -61,6 +62,29 @@ def test_nothing_is_planned_in_a_ticket_that_is_being_cancelled(desk: Desk, worl
         session.get_one(Ticket, ticket).cancel_requested_at = func.clock_timestamp()
     with pytest.raises(BeingCancelled), transaction() as session:
         commands.retry(session, ticket, "change", USER)
+
+
+@pytest.mark.parametrize("again", ["no plan", "rejected"])
+def test_leaving_out_the_last_open_node_brings_the_step_to_its_confirmation(
+    desk: Desk, world: World, again: str
+) -> None:
+    """P7: the others have succeeded; nothing is left to plan, after a failed plan or at a closed gate."""
+    world.behave["change:b"] = fail
+    ticket = desk.submit(policy="standard", nodes=["a", "b"])
+    desk.until(ticket, "change", "PARTIAL")
+    with transaction() as session:
+        commands.retry(session, ticket, "change", USER)
+    world.problems = [Problem("broken", words("broken"), words("mend it"), "b")] if again == "no plan" else []
+    desk.work()
+    if again == "rejected":
+        desk.decide(ticket, approve=False, comment="no more of it")
+    assert desk.steps(ticket)["change"] == ("PLAN_FAILED" if again == "no plan" else "GATE_CLOSED")
+    with transaction() as session:
+        commands.exclude(session, ticket, ["b"], USER, "broken disk")
+    assert desk.steps(ticket)["change"] == "DONE"
+    world.problems = []
+    assert desk.finish(ticket) == "SUCCEEDED"
+    assert [node for step, node in world.journal if step == "change"] == ["a", "b"]
 
 
 def test_a_paused_ticket_launches_nothing(desk: Desk, world: World) -> None:
