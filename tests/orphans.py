@@ -1,4 +1,4 @@
-"""T13, the orphan hunt: after a test no runner and no tool of an attempt is left among the processes of this test run."""
+"""T13, the orphan hunt: after a test no runner and no tool of an attempt is left among this test run's processes."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ from tests.faults.failpoints import COUNTER
 
 PATIENCE = 240
 PASS = 0.3
+MOST_RETRIES = 12
 
 
 @dataclass
@@ -91,6 +92,11 @@ class Actors:
             stuck = session.execute(
                 select(StepRow.key).where(mine, StepRow.state.in_(["PARTIAL", "FAILED", "PLAN_FAILED", "GATE_CLOSED"]))
             ).scalars().all()  # fmt: skip
+            probing = session.execute(
+                select(Attempt.id)
+                .join(StepRow, StepRow.id == Attempt.step_id)
+                .where(mine, Attempt.purpose == "PROBE", Attempt.state.in_(["READY", "CLAIMED", "RUNNING"]))
+            ).first()
             unknown = session.execute(select(Attempt).join(StepRow, StepRow.id == Attempt.step_id)
                                       .where(mine, Attempt.state == "UNKNOWN", Attempt.death_proof.is_not(None))
                                       ).scalars().all()  # fmt: skip
@@ -98,13 +104,14 @@ class Actors:
             self._hint(attempt_id)
         if gates:
             self._in_child(lambda: self._decide(gates))
-        for attempt in unknown:
+        for attempt in unknown if probing is None else ():
             self.person += 1
             self._in_child(lambda attempt=attempt: self._resolve(attempt))
         for key in stuck:
             self.person += 1
+            assert self.person < MOST_RETRIES, f"a person gets nowhere: {self._stands()[-4:]} {self._problems()}"
             self._in_child(lambda key=key: self._retry(key))
-        idle = not ready and not gates and not unknown and not stuck
+        idle = not ready and not gates and not stuck and (not unknown or probing is not None)
         if idle and time.monotonic() - self.passed > PASS:
             self._in_child(_reconcile)
             self.passed = time.monotonic()
@@ -187,6 +194,12 @@ class Actors:
         )
         with transaction() as session:
             return [tuple(row) for row in session.execute(query, {"id": self.ticket})]
+
+    def _problems(self) -> list[Any]:
+        query = text("select p.problems from plan p join step s on s.id = p.step_id where s.ticket_id = :id"
+                     " order by p.created_at desc limit 1")  # fmt: skip
+        with transaction() as session:
+            return list(session.execute(query, {"id": self.ticket}).scalars())
 
     def abandon(self) -> None:
         """End what a failed case has left running."""

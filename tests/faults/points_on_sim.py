@@ -124,6 +124,12 @@ def _settings(url: str, directory: Path) -> Iterator[None]:
             get_settings.cache_clear()
 
 
+_PROBED = """
+select a.outcome->'probe' from step_attempt a join step s on s.id = a.step_id
+ where s.ticket_id = :id and a.purpose = 'PROBE' and a.state = 'SUCCEEDED' order by a.ended_at desc limit 1
+"""
+
+
 class Join:
     """One ticket that adds one machine of the fleet."""
 
@@ -134,9 +140,11 @@ class Join:
         self.actors = Actors("add_workers", form, scene.requester, scene.approver, self.done, LEASE)
 
     @staticmethod
-    def done(_ticket: UUID, _node: str) -> bool:
-        """The person takes no chance: what is unknown is done again, which must then change nothing twice."""
-        return False
+    def done(ticket: UUID, node: str) -> bool:
+        """The person believes the probe; what it does not call done is done again, which must change nothing twice."""
+        with new_session() as session:
+            seen = session.execute(text(_PROBED), {"id": ticket}).scalar_one_or_none() or {}
+        return seen.get(node, {}).get("suggests") == "SUCCEEDED"
 
     def play(self, point: Point | None) -> int:
         """Drive it to its end with this fault, and judge; how often a person was needed."""
