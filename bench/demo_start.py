@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import CannotRun
-from bench._memory import memory
+from bench._processes import memory
 
 SETTLE = 20.0
 """Seconds after the history, so that its runners and its maker are gone."""

@@ -1,7 +1,7 @@
 """How long `up` takes to answer on a fresh data directory, on a used one, and to stop again; what it holds when idle.
 
 `*_start_s` are those of the used directory, as `up` itself says them: the product's three processes start side by side.
-`*_import_s` is the part of it that loading the code takes, each alone in a process of its own.
+`*_import_cpu_s` is the part of it that loading the code takes, each alone in a process of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import CannotRun
-from bench._memory import memory
+from bench._processes import memory
 
 PATIENCE = 120
 SETTLE = 20.0
@@ -33,7 +33,7 @@ def run() -> dict[str, Any]:
         Path(place).chmod(0o755)
         cold = _life(Path(place, "data"), settle=0)
         warm = _life(Path(place, "data"), settle=SETTLE)
-    imports = {f"{name}_import_s": _import(module) for name, module in PARTS.items()}
+    imports = {f"{name}_import_cpu_s": _import(module) for name, module in PARTS.items()}
     return {"cold_ready_s": cold["ready_s"], "warm_ready_s": warm.pop("ready_s"), **warm, **imports}
 
 
@@ -73,7 +73,7 @@ def _starts(supervisor: subprocess.Popen[str]) -> dict[str, float]:
 
 def _import(module: str) -> float:
     """The best of three, each in a fresh process."""
-    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    code = f"import time; t = time.process_time(); import {module}; print(time.process_time() - t)"
     command = [sys.executable, "-c", code]
     answers = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)]
     return round(min(float(answer.stdout) for answer in answers), 2)
