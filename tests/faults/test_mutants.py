@@ -27,3 +27,8 @@ def test_every_row_names_tests_that_exist_and_another_guard() -> None:
         if f"def {name.split('[')[0]}(" not in (mutants.ROOT / "tests" / file).read_text():
             missing.append(test)
     assert missing == []
+
+
+def test_the_document_shows_this_table() -> None:
+    """`python -m tests.faults.guards` prints what belongs into docs/reliability.md."""
+    assert guards.table() in (mutants.ROOT / "docs/reliability.md").read_text()
