@@ -176,7 +176,8 @@ class ClusterContext:
     database, `others` those of all other clusters. `live` is None when the Kubernetes API could not be read, and
     `live_error` says why. CA fingerprints are the SHA-256 of the DER form in lower-case hex: `expected_ca` as recorded
     at import, `server_ca` as seen in the TLS handshake. `state_copy_sha256` is of the text of the in-cluster object
-    `full-cluster-state`, `recorded_copy_sha256` of the copy that we wrote or imported last; None = not known.
+    `full-cluster-state`, `recorded_copy_sha256` of the copy that we wrote or imported last,
+    `earlier_copy_sha256` of a copy on which only tickets of ours have built since; None = not known.
     `controlplane` is where a worker's nginx-proxy connects to; `control_hosts` are all controlplane and etcd hosts.
     `other_runs` names changes of this cluster that are under way. `initialise_follows` is true for the check before the
     initialise step: what that step sets up (Docker, kernel settings) is then a warning.
@@ -196,6 +197,7 @@ class ClusterContext:
     live_error: Text | None = None
     state_copy_sha256: str | None = None
     recorded_copy_sha256: str | None = None
+    earlier_copy_sha256: str | None = None
     supported_docker: tuple[str, ...] = ()
     docker_root: str = ""
     controlplane: tuple[Endpoint, ...] = ()

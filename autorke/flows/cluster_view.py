@@ -16,7 +16,7 @@ from autorke.checks.settings import settings_in, supported_docker_versions
 from autorke.clusters.models import Cluster
 from autorke.clusters.models import Node as ClusterNode
 from autorke.configs import service as configs
-from autorke.configs.models import ConfigRevision, StateRevision
+from autorke.configs.models import ConfigRevision, Reason, StateRevision
 from autorke.core.db import transaction
 from autorke.core.errors import AutoRkeError, Text
 from autorke.core.redact import Secrets
@@ -165,6 +165,30 @@ def read_live(view: ClusterView) -> LiveView:
     )
 
 
+MOST_BEHIND = 50
+"""Nodes of one batch whose entries may have been recorded without being copied."""
+
+
+def copy_is(copy: str | None, view: ClusterView) -> bool:
+    """Whether the copy in the cluster says what is on record."""
+    return copy is not None and _canonical_sha256(copy) == _canonical_sha256(view.rkestate)
+
+
+def _earlier_copy(view: ClusterView, live: LiveView) -> str | None:
+    """Asked only when the copy differs: is it an earlier revision, on which only tickets of ours have built since?"""
+    if live.state_copy is None or copy_is(live.state_copy, view):
+        return None
+    with transaction() as session:
+        revision = configs.get(session, StateRevision, view.id, view.state_number)
+        for _ in range(MOST_BEHIND):
+            if revision.reason != Reason.AFTER or revision.parent is None:
+                return None
+            revision = configs.get(session, StateRevision, view.id, revision.parent)
+            if _canonical_sha256(configs.open_text(revision)) == live.state_copy_sha256:
+                return live.state_copy_sha256
+    return None
+
+
 def _canonical_sha256(text: str) -> str:
     with suppress(AutoRkeError):  # an unreadable copy keeps its own hash, which is not the recorded one
         text = compact_text(read_state(text))
@@ -192,6 +216,7 @@ def check_context(
         live_error=live.error,
         state_copy_sha256=live.state_copy_sha256,
         recorded_copy_sha256=_canonical_sha256(view.rkestate) if live.state_copy is not None else None,
+        earlier_copy_sha256=_earlier_copy(view, live),
         supported_docker=supported_docker_versions(settings),
         docker_root=docker_root,
         controlplane=tuple(Endpoint(node.internal, API_PORT) for node in control if "controlplane" in node.roles),

@@ -220,11 +220,13 @@ def probe(ctx: Context, node: Node) -> Outcome:
     kube = view.kube()
     try:
         live = kube.node_by_hostname(entry.hostname)
+        copy = kube.state_store().read()
     finally:
         kube.close()
     recorded = not recording.missing(view, [entry])
+    copied = cluster_view.copy_is(copy[1] if copy else None, view)
     ready = bool(live and live.ready)
-    evidence = {"containers": found.as_json(), "node_ready": ready, "recorded": recorded}
-    if ready and recorded:
+    evidence = {"containers": found.as_json(), "node_ready": ready, "recorded": recorded, "copied": copied}
+    if ready and recorded and copied:
         return Outcome(NodeState.SUCCEEDED, "the node is Ready and recorded", evidence)
     return Outcome(NodeState.FAILED, "the join is not complete; a retry would complete it", evidence)

@@ -54,7 +54,7 @@ CLUSTER_FAULTS: tuple[Fault, ...] = (
     Fault("kubeconfig of another cluster", "server-ca", ERROR, (OTHER_CA[:16], "kubeconfig"),
           lambda scene: scene.with_context(server_ca=OTHER_CA), node=""),
     Fault("rke ran elsewhere", "state-copy", ERROR, ("autorke cluster import prod-a",),
-          lambda scene: scene.with_context(state_copy_sha256="77" * 32), node=""),
+          lambda scene: scene.with_context(state_copy_sha256="77" * 32, earlier_copy_sha256="78" * 32), node=""),
     Fault("phantom node", "phantom-node", ERROR, ("127.0.0.29", "wipe"),
           lambda scene: scene.with_context(rkestate=(FIXTURES / "phantom-node.rkestate").read_text()), node=""),
     Fault("state lacks a node", "state-lacks-node", ERROR, ("w2 (127.0.0.22)",), state(drop_w2), node=""),

@@ -49,6 +49,15 @@ def _check_texts(result: Result) -> None:
         assert set(re.findall(r"`[^`]+`", result.remedy.en)) == set(re.findall(r"`[^`]+`", result.remedy.zh))
 
 
+def test_a_copy_that_a_cut_off_write_of_ours_left_behind_blocks_nothing() -> None:
+    """Or no retry and no other ticket of the cluster could ever be planned again."""
+    behind = Scene().with_context(state_copy_sha256="77" * 32, earlier_copy_sha256="77" * 32)
+    report = behind.judge()
+    assert list(report.messages) == []
+    said = next(result for result in report.results if result.check == "state-copy")
+    assert "makes up for it" in said.seen.en
+
+
 def test_every_check_has_a_fault() -> None:
     assert set(IDS) - {fault.check for fault in FAULTS} == set()
 

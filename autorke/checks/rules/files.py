@@ -128,6 +128,11 @@ def check_state_copy(facts: ClusterFacts, _workers: Sequence[NewWorker], context
         return None
     if context.state_copy_sha256 == context.recorded_copy_sha256:
         return fine("集群内的状态副本没有变化", "the copy in the cluster is unchanged")
+    if context.state_copy_sha256 is not None and context.state_copy_sha256 == context.earlier_copy_sha256:
+        return fine(
+            "集群内的状态副本是较早的版本：本平台的写入曾被中断，下一次加入会补上",
+            "the copy in the cluster is an earlier one of ours: writing it was cut off, the next join makes up for it",
+        )
     seen = (context.state_copy_sha256 or "-")[:16]
     return fault(
         Text(
