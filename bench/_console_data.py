@@ -75,7 +75,8 @@ def _step(session: Session, ticket_id: UUID, number: int, names: list[str]) -> N
     session.add(step)
     session.flush()
     begun = {"node_ids": names, "started_at": now - timedelta(hours=1), "ended_at": None if last else now}
-    attempt = Attempt(step_id=step.id, n=1, purpose="RUN", state=state, **begun)
+    lease = now + timedelta(days=1) if last else None  # no runner is behind it, and nothing shall look for one
+    attempt = Attempt(step_id=step.id, n=1, purpose="RUN", state=state, lease_until=lease, **begun)
     session.add(attempt)
     session.flush()
     for batch, name in enumerate(names):

@@ -87,8 +87,6 @@ def _hints(broker: str) -> Iterator[None]:
 def _figures(stack: Stack, chromium: str) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
-    for what in ("worker", "launcher"):  # nothing here is to be run, only shown
-        stack.stop(what)
     admin = first_admin(stack)
     ticket = data.ticket(UUID(admin.me["id"]), LINES)
     with sync_playwright() as playwright:

@@ -155,10 +155,14 @@ describe("Grid", () => {
     expect(status()).toMatch(/ 176$/);
   });
 
-  it("asks for more when the end is near, once", async () => {
+  it("asks for more when the end is near, once, and not for a first look at the beginning", async () => {
     const onEnd = vi.fn();
-    show({ onEnd, rows: rows.slice(0, 40) });
+    const view = show({ onEnd, rows: rows.slice(0, 25) });
     await waitFor(() => expect(onEnd).toHaveBeenCalledTimes(1));
+    view.unmount();
+    onEnd.mockClear();
+    show({ onEnd, rows: rows.slice(0, 60) });
+    expect(onEnd).not.toHaveBeenCalled();
   });
 
   it("says that it loads, that there is nothing, that it failed", async () => {

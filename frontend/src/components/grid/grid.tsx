@@ -177,7 +177,9 @@ export function Grid<Row>(props: GridProps<Row>) {
   const c1 = columns.at(-1)?.index ?? -1;
   const last = items.reduce((most, item) => Math.max(most, item.index === cell.row ? most : item.index), -1);
   const { onEnd } = props;
-  const near = props.rows.length > 0 && last >= props.rows.length - NEAR_THE_END;
+  // Of a short first page a third: who only looks at its beginning costs no second page.
+  const ahead = Math.min(NEAR_THE_END, Math.floor(props.rows.length / 3));
+  const near = props.rows.length > 0 && last >= props.rows.length - ahead;
   useEffect(() => {
     if (near) onEnd?.();
   }, [near, onEnd, props.rows.length]);

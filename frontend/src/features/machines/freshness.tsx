@@ -9,11 +9,10 @@ import { freshnessQuery } from "./queries";
 export function Freshness({ onConflicts }: { onConflicts: () => void }) {
   const { t } = useTranslation("machines");
   const { data } = useQuery(freshnessQuery);
-  if (!data) return null;
-  const conflicts = data.reduce((sum, source) => sum + source.conflicts, 0);
+  const conflicts = data?.reduce((sum, source) => sum + source.conflicts, 0) ?? 0;
   return (
-    <Flex gap={12} wrap align="center">
-      {data.map((source) => (
+    <Flex className="freshness" gap={12} wrap align="center">
+      {data?.map((source) => (
         <span key={source.id}>
           <StateTag kind={source.last_outcome === "failed" ? "failed" : source.overdue ? "warning" : "success"}>
             {source.name}

@@ -15,7 +15,7 @@ export function Totals(props: { summary: SummaryOut | undefined; filter: readonl
     props.onFilter(withFilter(props.filter, { column: "state", operator: "in", value: only(state) ? "" : state }));
   return (
     <Flex gap={6} wrap align="center" role="group" aria-label={t("totals")}>
-      <strong aria-live="polite">
+      <strong className="total-all" aria-live="polite">
         {props.summary ? t("total", { count: format.format(props.summary.total) as never }) : "…"}
       </strong>
       {ORDER.map((state) => (
