@@ -56,7 +56,7 @@ def look(asked: Look, nodes: Sequence[Node], *, initialise_follows: bool, **more
     ids = {UUID(node.id): node.name for node in nodes}
     who: dict[str, Any] = {"purpose": asked.purpose, "secrets": asked.secrets, "actor": asked.actor}
     with transaction() as session:
-        view = cluster_view.load(session, asked.cluster_id, **who)
+        view = cluster_view.load(session, asked.cluster_id, logins="control", **who)
         targets = ssh_targets(session, ids, names=ids, **who)
     live = cluster_view.read_live(view)
     context = cluster_view.check_context(view, live, initialise_follows=initialise_follows)

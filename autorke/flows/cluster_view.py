@@ -6,9 +6,10 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from autorke.checks.context import ClusterContext, ControlHost, Endpoint, KnownNode, LiveNode, live_node
@@ -31,6 +32,10 @@ from autorke.users.access import Actor
 from autorke.workflow.context import Context
 
 API_PORT = 6443
+Logins = Literal["none", "control", "all"]
+"""Whose SSH logins are opened: nobody's, those of controlplane and etcd hosts, every node's. A cluster has thousands of
+nodes, and a step seldom wants to log in to any of them."""
+CONTROL = ("controlplane", "etcd")
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def recorded(session: Session, cluster_id: UUID) -> ClusterView:
 
 
 def load(
-    session: Session, cluster_id: UUID, *, purpose: str, secrets: Secrets, actor: Actor | None = None
+    session: Session, cluster_id: UUID, *, purpose: str, secrets: Secrets, actor: Actor | None = None, logins: Logins
 ) -> ClusterView:
     """Records, kubeconfig and SSH logins. The secrets opened are registered for masking. Raises NotFound."""
     view = recorded(session, cluster_id)
@@ -90,7 +95,7 @@ def load(
         credential = cluster.kubeconfig_credential_id
         kubeconfig = credentials.open_secret(session, credential, purpose=purpose, actor=actor).values["kubeconfig"]
         secrets.add(kubeconfig)
-    with_login = dict(_with_login(session, cluster_id))
+    with_login = dict(_with_login(session, cluster_id, logins)) if logins != "none" else {}
     targets = ssh_targets(session, with_login, purpose=purpose, secrets=secrets, actor=actor)
     reachable = {with_login[machine_id]: target for machine_id, target in targets.items()}
     return replace(view, kubeconfig=kubeconfig, reachable=reachable)
@@ -102,21 +107,23 @@ def _serving(session: Session) -> list[tuple[ClusterNode, str]]:
     return [(node, name) for node, name in session.execute(query.where(ClusterNode.left_at.is_(None)))]
 
 
-def _with_login(session: Session, cluster_id: UUID) -> list[tuple[UUID, str]]:
+def _with_login(session: Session, cluster_id: UUID, logins: Logins) -> list[tuple[UUID, str]]:
     query = (
         select(Machine.id, ClusterNode.address)
         .join(Machine, Machine.id == ClusterNode.machine_id)
         .where(ClusterNode.cluster_id == cluster_id, ClusterNode.left_at.is_(None))
         .where(Machine.credential_id.is_not(None))
     )
+    if logins == "control":
+        query = query.where(or_(*(ClusterNode.roles.contains([role]) for role in CONTROL)))
     return [(machine_id, address) for machine_id, address in session.execute(query)]
 
 
-def of(ctx: Context) -> ClusterView:
+def of(ctx: Context, logins: Logins = "none") -> ClusterView:
     """The cluster of a ticket, for the step that is running."""
     with transaction() as session:
         purpose = f"{ctx.step_key}, ticket {ctx.ticket_number}"
-        return load(session, ctx.params.cluster_id, purpose=purpose, secrets=ctx.secrets)
+        return load(session, ctx.params.cluster_id, purpose=purpose, secrets=ctx.secrets, logins=logins)
 
 
 def _known(node: ClusterNode, cluster: str) -> KnownNode:
@@ -200,7 +207,7 @@ def check_context(
 ) -> ClusterContext:
     """What the checks are told of the cluster."""
     settings = settings_in(view.rkestate)  # a state that cannot be read is a finding, not an error here
-    control = [node for node in view.members if {"controlplane", "etcd"} & set(node.roles)]
+    control = [node for node in view.members if set(CONTROL) & set(node.roles)]
     return ClusterContext(
         id=str(view.id),
         name=view.name,

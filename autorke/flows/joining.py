@@ -107,7 +107,7 @@ def _sample(view: ClusterView, config: ClusterConfig) -> dict[str, Any]:
 
 def shown(ctx: Context, report: Report) -> dict[str, Any]:
     """Every container that will be created, masked, and the checks made again just now."""
-    view = cluster_view.of(ctx)
+    view = cluster_view.of(ctx, logins="all")
     config = read_config(view.state.current_config)
     docker = {name: facts.docker for name, facts in report.facts.items()}
     plans = {}
