@@ -132,7 +132,7 @@ def _vanish(engine: Installation, ticket: Ticket, number: int, nodes: list[str])
 
 
 class _Space:
-    """All states of one ticket of a kind."""
+    """All states of one ticket of a kind: how it stands in each, and whether somebody has asked for a cancel."""
 
     def __init__(self, flow: tuple[Kind, ...], policy: str, nodes: int) -> None:
         engine = Installation(flow)
@@ -140,30 +140,30 @@ class _Space:
         engine.rights = set(PEOPLE)
         engine.submit([f"n{number}" for number in range(nodes)], policy, flat=True)
         self.first = engine
-        self.states: dict[Any, Installation] = {}
+        self.states: dict[Any, tuple[TicketState, bool]] = {}
         self.before: dict[Any, list[tuple[str, Any]]] = defaultdict(list)
 
     def explored(self) -> dict[str, int]:
         moved = self._visit()
-        ends = {key for key, engine in self.states.items() if engine.tickets[0].state in TERMINAL_TICKET}
-        good = {key for key in ends if self.states[key].tickets[0].state is TicketState.SUCCEEDED}
+        ends = {key for key, (state, _) in self.states.items() if state in TERMINAL_TICKET}
+        good = {key for key in ends if self.states[key][0] is TicketState.SUCCEEDED}
         stuck = set(self.states) - self._reaching(ends, frozenset())
-        assert not stuck, f"{len(stuck)} dead ends, such as {self._told(next(iter(stuck)))}"
-        willing = {k for k, e in self.states.items() if k not in ends and not e.tickets[0].cancel_requested_at}
+        assert not stuck, f"{len(stuck)} dead ends, such as {next(iter(stuck))}"
+        willing = {key for key, (_, cancelled) in self.states.items() if key not in ends and not cancelled}
         hopeless = willing - self._reaching(good, frozenset(GIVE_UP))
-        assert not hopeless, f"{len(hopeless)} states without a good end, such as {self._told(next(iter(hopeless)))}"
+        assert not hopeless, f"{len(hopeless)} states without a good end, such as {next(iter(hopeless))}"
         return {"states": len(self.states), "moves": moved, "ends": len(ends)}
 
     def _visit(self) -> int:
-        """Breadth first; returns how many moves there are. Raises what the engine's own assertions raise."""
-        todo = [self.first]
-        self.states[_key(self.first)] = self.first
+        """Depth first; returns how many moves there are. Raises what the engine's own assertions raise."""
+        todo = [(_key(self.first), pickle.dumps(self.first))]
+        self._note(self.first)
         count = 0
         while todo:
-            engine = todo.pop()
-            here, frozen = _key(engine), pickle.dumps(engine)
-            for name, act in list(moves(engine.tickets[0])):
-                after: Installation = pickle.loads(frozen)  # noqa: S301  our own bytes
+            here, frozen = todo.pop()
+            engine: Installation = pickle.loads(frozen)  # noqa: S301  our own bytes
+            for name, act in moves(engine.tickets[0]):
+                after: Installation = pickle.loads(frozen)  # noqa: S301
                 try:
                     act(after, after.tickets[0])
                 except (AutoRkeError, Fenced):
@@ -175,9 +175,13 @@ class _Space:
                 self.before[there].append((name, here))
                 if there not in self.states:
                     check_ticket(after, after.tickets[0])
-                    self.states[there] = after
-                    todo.append(after)
+                    self._note(after)
+                    todo.append((there, pickle.dumps(after)))
         return count
+
+    def _note(self, engine: Installation) -> None:
+        ticket = engine.tickets[0]
+        self.states[_key(engine)] = (ticket.state, bool(ticket.cancel_requested_at))
 
     def _reaching(self, goal: set[Any], without: frozenset[str]) -> set[Any]:
         """States from which the goal is reached, backwards along the moves that are allowed."""
@@ -188,10 +192,6 @@ class _Space:
                     found.add(state)
                     todo.append(state)
         return found
-
-    def _told(self, key: Any) -> str:
-        ticket = self.states[key].tickets[0]
-        return f"{ticket.state.value}: {[(s.key, s.state.value, list(s.live), s.last) for s in ticket.steps]}"
 
 
 def _key(engine: Installation) -> Any:

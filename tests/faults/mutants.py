@@ -140,6 +140,4 @@ def _nursery(root: Path, environ: dict[str, str]) -> Iterator[subprocess.Popen[s
         try:
             yield nursery
         finally:
-            if nursery.stdin is not None:
-                nursery.stdin.close()
-            nursery.wait(30)
+            nursery.kill()  # its child goes with it

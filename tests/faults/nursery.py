@@ -7,14 +7,17 @@ is made, so each sees the copy as it is at that moment.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
 import traceback
 
+PR_SET_PDEATHSIG = 1
 OURS = ("autorke", "bench", "migrations", "tests")
 FOREIGN = (
     *("sqlalchemy.orm", "alembic.command", "psycopg", "pydantic", "fastapi.testclient", "celery", "kombu.transport"),
@@ -36,7 +39,7 @@ def run(arguments: list[str], seconds: float) -> tuple[int, str]:
             code = os.waitstatus_to_exitcode(status) if ended else None
             time.sleep(0.02)
         if code is None:
-            os.kill(pid, 9)
+            os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         output.seek(0)
         return -1 if code is None else code, output.read().decode(errors="replace")
@@ -46,6 +49,7 @@ def _child(arguments: list[str], output: int) -> None:
     code = 70
     try:
         os.setsid()
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.dup2(output, 1)
         os.dup2(output, 2)
         import pytest

@@ -62,7 +62,9 @@ def test_an_attempt_is_claimed_only_while_everything_speaks_for_it(desk: Desk) -
                 taken.append(statement)
             session.rollback()
     assert taken == []
-    assert desk.claim(attempt) is not None
+    held = desk.claim(attempt)
+    assert held is not None
+    assert held.token == 1, "each claim has a token of its own"
 
 
 def claim(session: Session, attempt: UUID) -> Claim | None:
