@@ -30,6 +30,7 @@ seed: 7
 timing: {join_seconds: 0.1, ready_seconds: 0.1, lost_seconds: 1.0, pull_seconds: 0.01}
 clusters:
   - {name: alpha, version: v1.20.15-rancher2-1, masters: 1, workers: 2, kind: small}
+  - {name: beta, version: v1.20.15-rancher2-1, masters: 1, workers: 1, kind: small}
 machines:
   - {prefix: free, count: 12, kind: small}
 cmdb: {page_size: 3}

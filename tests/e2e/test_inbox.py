@@ -9,28 +9,77 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from autorke.sim.process import SimHandle
 from tests.e2e.conftest import Visit
+from tests.story.desk import attach
 from tests.story.people import Person, until
 
+Ticket = dict[str, Any]
 
-@pytest.fixture
-def tickets(people: dict[str, Person], cluster: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """Two tickets: the first waits for its approval, the other for the cluster that the first one holds."""
-    person = people["requester"]
-    made: list[dict[str, Any]] = []
-    for name in ("free-001", "free-002"):
-        machine = person.get(f"/machines?filter=hostname:eq:{name}")["items"][0]
-        request = {"cluster_id": cluster["id"], "machines": [{"machine_id": machine["id"]}]}
-        made.append(person.post("/tickets", {"flow": "add_workers", "request": request}))
-        if name == "free-001":
-            until(lambda: bool(person.open_gates(made[0]["id"])), 60, "the first gate")
-    yield made
+
+def ask(person: Person, cluster: Ticket, name: str) -> Ticket:
+    machine = person.get(f"/machines?filter=hostname:eq:{name}")["items"][0]
+    request = {"cluster_id": cluster["id"], "machines": [{"machine_id": machine["id"]}]}
+    made: Ticket = person.post("/tickets", {"flow": "add_workers", "request": request})
+    return made
+
+
+def take_back(person: Person, made: list[Ticket]) -> None:
     for ticket in made:
         if person.ticket(ticket["id"])["ended_at"] is None:
             person.post(f"/tickets/{ticket['id']}/cancel", {"reason": "made by a test"})
 
 
-def test_keys_a_comment_and_four_eyes(visit: Visit, people: dict[str, Person], tickets: list[dict[str, Any]]) -> None:
+@pytest.fixture
+def tickets(people: dict[str, Person], cluster: Ticket) -> Iterator[list[Ticket]]:
+    """Two tickets: the first waits for its approval, the other for the cluster that the first one holds."""
+    person = people["requester"]
+    made = [ask(person, cluster, "free-001")]
+    until(lambda: bool(person.open_gates(made[0]["id"])), 60, "the first gate")
+    made.append(ask(person, cluster, "free-002"))
+    yield made
+    take_back(person, made)
+
+
+@pytest.fixture
+def ready(people: dict[str, Person], cluster: Ticket, beta: Ticket) -> Iterator[list[Ticket]]:
+    """Two tickets on two clusters, each at its first gate."""
+    person = people["requester"]
+    made = [ask(person, cluster, "free-001"), ask(person, beta, "free-002")]
+    until(lambda: all(person.open_gates(ticket["id"]) for ticket in made), 60, "both first gates")
+    yield made
+    take_back(person, made)
+
+
+@pytest.fixture(scope="module")
+def beta(admin: Person, cluster: Ticket, sim: SimHandle) -> Ticket:
+    """A second cluster, whose lock is another one."""
+    return attach(admin, sim, "beta")
+
+
+def test_several_tickets_are_approved_with_one_dialog(
+    visit: Visit, people: dict[str, Person], ready: list[Ticket]
+) -> None:
+    visitor = visit(language="en", theme="dark")
+    page = visitor.page
+    visitor.sign_in("approver", path="/inbox")
+    for ticket in ready:
+        page.get_by_role("row", name=re.compile(f"#{ticket['number']}")).get_by_role("checkbox").check()
+    page.get_by_role("button", name=re.compile(r"^Approve")).click()
+    dialog = page.get_by_role("dialog", name=re.compile("Approve"))
+    for ticket in ready:
+        expect(dialog).to_contain_text(f"#{ticket['number']}")
+    page.get_by_test_id("inbox-comment").fill("both read")
+    page.get_by_test_id("inbox-decide").click()
+    expect(dialog.locator("[data-outcome=done]")).to_have_count(2)
+    visitor.check_accessible()
+    visitor.picture("inbox-bulk")
+    for ticket in ready:
+        found = people["approver"].get(f"/tickets/{ticket['id']}/approvals")
+        assert [(one["decision"], one["comment"]) for one in found] == [("APPROVE", "both read")]
+
+
+def test_keys_a_comment_and_four_eyes(visit: Visit, people: dict[str, Person], tickets: list[Ticket]) -> None:
     first = tickets[0]
     asking = visit(language="en", theme="dark", width=1920)
     asking.sign_in("requester", path="/inbox")
@@ -78,7 +127,7 @@ def test_keys_a_comment_and_four_eyes(visit: Visit, people: dict[str, Person], t
 
 
 def test_the_result_of_each_is_told_in_the_dialog(
-    visit: Visit, people: dict[str, Person], tickets: list[dict[str, Any]]
+    visit: Visit, people: dict[str, Person], tickets: list[Ticket]
 ) -> None:
     visitor = visit()
     page = visitor.page

@@ -70,7 +70,10 @@ class Visitor:
         found = self.page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)[
             "violations"
         ]
-        told = [f"{one['id']}: {one['help']}: {[node['html'][:300] for node in one['nodes'][:5]]}" for one in found]
+        told = [
+            f"{one['id']}: {one['help']}: {[(node['html'][:300], node['failureSummary']) for node in one['nodes'][:5]]}"
+            for one in found
+        ]
         assert not told, "\n".join(told)
 
     def picture(self, name: str) -> None:

@@ -39,7 +39,12 @@ def connect(admin: Person, sim: SimHandle) -> dict[str, Any]:
     )
     until(lambda: admin.get("/machines?total=true")["total"] == len(sim.index["machines"]), 30, "the first sync")
     assert admin.get(f"/cmdb/sources/{source['id']}/runs")["items"][0]["outcome"] == "ok"
+    return attach(admin, sim, "alpha")
+
+
+def attach(admin: Person, sim: SimHandle, name: str) -> dict[str, Any]:
+    """Import one of the simulated clusters by its three files."""
     files = {"cluster_yml": "config", "rkestate": "state", "kubeconfig": "kubeconfig"}
-    texts = {field: Path(sim.cluster("alpha")[name]).read_text() for field, name in files.items()}
-    cluster: dict[str, Any] = admin.post("/clusters", {"name": "alpha", **texts})
+    texts = {field: Path(sim.cluster(name)[key]).read_text() for field, key in files.items()}
+    cluster: dict[str, Any] = admin.post("/clusters", {"name": name, **texts})
     return cluster

@@ -84,7 +84,7 @@ const DARK: ThemeConfig = {
     // A lighter one under the pointer would leave white words without contrast.
     colorPrimaryHover: "#1259bf",
     colorLink: "#78aefc",
-    colorSuccess: "#57b36b",
+    colorSuccess: "#60c477",
     colorWarning: "#d9a441",
     colorError: "#f2787d",
     colorInfo: "#78aefc",
