@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from autorke.core.db import transaction
 from autorke.core.ids import new_id
@@ -159,20 +159,3 @@ def end(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def test_a_pass_that_fails_is_told_with_its_ticket(site: Site) -> None:
-    """A bug in one ticket, here a state that no release knows: the others go on, this one is named."""
-    farm = site.farm
-    broken = farm.submit()
-    wait_for(lambda: farm.gate(broken))
-    with transaction() as session:
-        session.execute(text("update step set state = 'NO_SUCH_STATE' where ticket_id = :id"), {"id": broken})
-    row = wait_for(lambda: site.causes().get("pass_fails"))
-    assert row.ticket_ids == [str(broken)]
-    assert row.evidence["error"] == "ValueError"
-    other = farm.submit(nodes=["b"])
-    farm.sign(other)
-    site.done(other)
-    with transaction() as session:
-        session.execute(text("update step set state = 'WAIT_PRE_GATE' where ticket_id = :id"), {"id": broken})
