@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Flex, Spin, Tag } from "antd";
+import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import type { ClusterOut } from "../../api/client";
 import { asProblem } from "../../api/problem";
@@ -10,9 +11,19 @@ import { clustersQuery } from "./queries";
 
 function ClusterCard({ cluster, chosen, onChoose }: { cluster: ClusterOut; chosen: boolean; onChoose: () => void }) {
   const { t } = useTranslation("add-workers");
+  const reason = useId();
+  const refused = cluster.flat_network;
   return (
     <label className="cluster-card">
-      <input type="radio" name="cluster" checked={chosen} onChange={onChoose} value={cluster.id} />
+      <input
+        type="radio"
+        name="cluster"
+        checked={chosen}
+        disabled={refused}
+        aria-describedby={refused ? reason : undefined}
+        onChange={onChoose}
+        value={cluster.id}
+      />
       <span>
         <strong>{cluster.name}</strong>
         <Flex gap={4} wrap style={{ margin: "4px 0" }}>
@@ -24,6 +35,7 @@ function ClusterCard({ cluster, chosen, onChoose }: { cluster: ClusterOut; chose
         <span className="muted">
           {t("cluster.policy", { policy: t(`policy.${cluster.gate_policy["add_workers"] ?? cluster.gate_policy["default"] ?? "strict"}`) })}
         </span>
+        {refused && <div id={reason} className="muted">{t("cluster.flatRefused")}</div>}
       </span>
     </label>
   );
