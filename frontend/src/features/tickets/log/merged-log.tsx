@@ -1,11 +1,12 @@
 /** All logs of a step in the order of time. Numbers are those of each node's own log; one click leads there. */
 import { Button, type InputRef } from "antd";
-import { type ReactNode, useEffect, useMemo, useReducer, useRef, useState, useSyncExternalStore } from "react";
+import { type ReactNode, type RefObject, useEffect, useMemo, useReducer, useRef, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 import { asProblem } from "../../../api/problem";
 import { EmptyState } from "../../../components/empty-state";
 import { ProblemAlert } from "../../../components/problem-alert";
 import { RetryButton } from "../../../components/retry-button";
+import { FreshLines } from "./fresh-lines";
 import { follow, newLines, startFollow } from "./follow";
 import { LogLines, type LinesHandle } from "./log-lines";
 import { readLines, readMerged } from "./log-queries";
@@ -78,11 +79,8 @@ function useMergedSearch(lines: readonly Said[], text: string, state: Merged | n
   return { q, current, step, matches };
 }
 
-export function MergedLog(props: MergedLogProps) {
-  const { t, i18n } = useTranslation("log");
+function useMergedLog(props: MergedLogProps) {
   const { controls, step } = props;
-  const region = useRef<HTMLDivElement>(null);
-  const input = useRef<InputRef>(null);
   const list = useRef<LinesHandle>(null);
   const top = useRef(0);
   const own = useMemo(() => streamsOf(props.streams, step), [props.streams, step]);
@@ -96,17 +94,6 @@ export function MergedLog(props: MergedLogProps) {
     tell({ kind: "grew", total });
     void feed.grew(following.on);
   }, [feed, total, following.on]);
-  const failed = failedStreams(own, step);
-  const firstError = async () => {
-    const stream = await earliestError(props.ticketId, failed);
-    if (stream) props.onOpen({ ...choiceOf(stream), line: stream.first_error_line ?? 1 });
-  };
-  const go = (index: number | null) => {
-    if (index === null) return;
-    tell({ kind: "away" });
-    list.current?.show(index);
-  };
-  const stepOn = (back: boolean) => go(search.step(back, top.current - 1));
   const end = async () => {
     if (state?.behind) await feed.open(true);
     list.current?.show(lines.length - 1, "end");
@@ -119,89 +106,123 @@ export function MergedLog(props: MergedLogProps) {
     if (!following.on) void end();
     tell({ kind: "toggle" });
   };
+  const stepOn = (back: boolean) => {
+    const found = search.step(back, top.current - 1);
+    if (found === null) return;
+    tell({ kind: "away" });
+    list.current?.show(found);
+  };
+  return { list, top, own, total, open, feed, state, problem, atEnd, following, tell, lines, search, end, begin, toggle, stepOn };
+}
+
+type Model = ReturnType<typeof useMergedLog>;
+
+function Toolbar({ props, model, region }: { props: MergedLogProps; model: Model; region: RefObject<HTMLDivElement | null> }) {
+  const { t } = useTranslation("log");
+  const { controls, step } = props;
+  const { open, toggle, stepOn } = model;
+  const input = useRef<InputRef>(null);
+  const failed = failedStreams(model.own, step);
+  const firstError = async () => {
+    const stream = await earliestError(props.ticketId, failed);
+    if (stream) props.onOpen({ ...choiceOf(stream), line: stream.first_error_line ?? 1 });
+  };
   useLogKeys(region, {
     search: () => input.current?.focus({ cursor: "all" }),
     next: () => stepOn(false),
     previous: () => stepOn(true),
-    first: () => void begin(),
-    last: () => void end(),
+    first: () => void model.begin(),
+    last: () => void model.end(),
     follow: () => (open ? toggle() : undefined),
     wrap: () => controls.onWrap(!controls.wrap),
     firstError: () => void firstError(),
   });
-  const fresh = newLines(following);
+  return (
+    <LogToolbar
+      controls={controls}
+      input={input}
+      matches={model.search.matches}
+      onStep={stepOn}
+      onLeave={() => region.current?.querySelector<HTMLElement>(".log-lines")?.focus()}
+      noError={failed.length === 0 ? t("firstError.none") : null}
+      onFirstError={() => void firstError()}
+      follows={model.following.on}
+      noFollow={open ? null : t("follow.over")}
+      onFollow={toggle}
+      link={null}
+    >
+      {props.children}
+    </LogToolbar>
+  );
+}
+
+function Nothing({ level, open, state, feed }: { level: string; open: boolean; state: Merged; feed: MergedFeed }) {
+  const { t } = useTranslation("log");
+  const more = (state.behind || state.before) && (
+    <Button size="small" onClick={() => void (state.behind ? feed.forward() : feed.back())}>
+      {t("merged.more")}
+    </Button>
+  );
+  return <EmptyState title={t(level === "info" ? (open ? "empty.open" : "empty") : "filter.none")} action={more} />;
+}
+
+function Lines({ props, model, state }: { props: MergedLogProps; model: Model; state: Merged }) {
+  const { t } = useTranslation("log");
+  const { lines, following, search, tell, feed } = model;
+  const { level, wrap } = props.controls;
+  const more = <div className="log-missing">{t("line.loading")}</div>;
   const pick = (index: number) => {
     const line = lines[index];
-    if (line) props.onOpen({ ...choiceOf({ ...line, step }), line: line.n });
+    if (line) props.onOpen({ ...choiceOf({ ...line, step: props.step }), line: line.n });
   };
-  const more = <div className="log-missing">{t("line.loading")}</div>;
+  return (
+    <div className="log-frame">
+      <LogLines
+        key={`${level} ${wrap}`}
+        ref={model.list}
+        label={t("lines.label")}
+        count={lines.length}
+        firstIndex={state.start[level]}
+        rowAt={(index) => lines[index] ?? null}
+        numberAt={(index) => lines[index]?.n ?? 0}
+        nameAt={(index) => props.nameOf(lines[index]?.node_id ?? null)}
+        keyAt={(index) => `${lines[index]?.stream_id} ${lines[index]?.n}`}
+        current={search.current}
+        q={search.q}
+        wrap={wrap}
+        top={following.on ? lines.length - 1 : 0}
+        topAlign={following.on ? "end" : "start"}
+        follows={following.on}
+        header={state.before ? more : null}
+        footer={state.behind ? more : null}
+        onPick={pick}
+        onRange={(first) => (model.top.current = first)}
+        onBottom={(at) => at && !state.behind && tell({ kind: "bottom", open: model.open })}
+        onAway={() => tell({ kind: "away" })}
+        onTop={() => void feed.back()}
+        onEnd={() => state.behind && void feed.forward()}
+      />
+      <FreshLines count={newLines(following)} onFollow={model.toggle} />
+    </div>
+  );
+}
+
+export function MergedLog(props: MergedLogProps) {
+  const { t, i18n } = useTranslation("log");
+  const region = useRef<HTMLDivElement>(null);
+  const model = useMergedLog(props);
+  const { feed, state, problem, lines } = model;
+  const number = (count: number) => count.toLocaleString(i18n.language);
+  const again = () => void (state ? feed.forward() : feed.open(model.atEnd));
   return (
     <div ref={region} className="log" data-testid="log" data-merged="true">
-      <LogToolbar
-        controls={controls}
-        input={input}
-        matches={search.matches}
-        onStep={stepOn}
-        onLeave={() => region.current?.querySelector<HTMLElement>(".log-lines")?.focus()}
-        noError={failed.length === 0 ? t("firstError.none") : null}
-        onFirstError={() => void firstError()}
-        follows={following.on}
-        noFollow={open ? null : t("follow.over")}
-        onFollow={toggle}
-        link={null}
-      >
-        {props.children}
-      </LogToolbar>
-      {problem !== null && <ProblemAlert problem={asProblem(problem)} action={<RetryButton onClick={() => void (state ? feed.forward() : feed.open(atEnd))} />} />}
+      <Toolbar props={props} model={model} region={region} />
+      {problem !== null && <ProblemAlert problem={asProblem(problem)} action={<RetryButton onClick={again} />} />}
       {state === null && problem === null && <Pending />}
-      {state !== null && lines.length === 0 && (
-        <EmptyState
-          title={t(controls.level === "info" ? (open ? "empty.open" : "empty") : "filter.none")}
-          action={
-            (state.behind || state.before) && (
-              <Button size="small" onClick={() => void (state.behind ? feed.forward() : feed.back())}>
-                {t("merged.more")}
-              </Button>
-            )
-          }
-        />
-      )}
-      {state !== null && lines.length > 0 && (
-        <div className="log-frame">
-          <LogLines
-            key={`${controls.level} ${controls.wrap}`}
-            ref={list}
-            label={t("lines.label")}
-            count={lines.length}
-            firstIndex={state.start[controls.level]}
-            rowAt={(index) => lines[index] ?? null}
-            numberAt={(index) => lines[index]?.n ?? 0}
-            nameAt={(index) => props.nameOf(lines[index]?.node_id ?? null)}
-            keyAt={(index) => `${lines[index]?.stream_id} ${lines[index]?.n}`}
-            current={search.current}
-            q={search.q}
-            wrap={controls.wrap}
-            top={following.on ? lines.length - 1 : 0}
-            topAlign={following.on ? "end" : "start"}
-            follows={following.on}
-            header={state.before ? more : null}
-            footer={state.behind ? more : null}
-            onPick={pick}
-            onRange={(first) => (top.current = first)}
-            onBottom={(at) => at && !state.behind && tell({ kind: "bottom", open })}
-            onAway={() => tell({ kind: "away" })}
-            onTop={() => void feed.back()}
-            onEnd={() => state.behind && void feed.forward()}
-          />
-          {fresh > 0 && (
-            <Button className="log-fresh" type="primary" size="small" shape="round" onClick={toggle} data-testid="new-lines">
-              {t("follow.fresh", { count: fresh })}
-            </Button>
-          )}
-        </div>
-      )}
+      {state !== null && lines.length === 0 && <Nothing level={props.controls.level} open={model.open} state={state} feed={feed} />}
+      {state !== null && lines.length > 0 && <Lines props={props} model={model} state={state} />}
       <div className="log-status muted">
-        {t("merged.status", { logs: own.length.toLocaleString(i18n.language), total: total.toLocaleString(i18n.language), shown: lines.length.toLocaleString(i18n.language) })}
+        {t("merged.status", { logs: number(model.own.length), total: number(model.total), shown: number(lines.length) })}
       </div>
     </div>
   );

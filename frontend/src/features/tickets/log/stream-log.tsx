@@ -1,11 +1,12 @@
 /** One log: its lines by number, however many there are. Give it the stream's id as key. */
 import { Button, type InputRef } from "antd";
-import { type ReactNode, useEffect, useReducer, useRef, useState } from "react";
+import { type ReactNode, type RefObject, useEffect, useReducer, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { asProblem } from "../../../api/problem";
 import { EmptyState } from "../../../components/empty-state";
 import { ProblemAlert } from "../../../components/problem-alert";
 import { RetryButton } from "../../../components/retry-button";
+import { FreshLines } from "./fresh-lines";
 import { follow, newLines, startFollow } from "./follow";
 import type { LineCache } from "./line-cache";
 import { LogLines, type LinesHandle } from "./log-lines";
@@ -104,19 +105,9 @@ function useSearch(props: StreamLogProps, total: number, from: () => number, go:
   return { q, finder, step, matches };
 }
 
-export function StreamLog(props: StreamLogProps) {
-  const { t } = useTranslation("log");
-  const { stream, controls } = props;
-  const region = useRef<HTMLDivElement>(null);
-  const input = useRef<InputRef>(null);
+/** Asks for the lines that are shown now and a few around them. */
+function useWanted(cache: LineCache, shown: Shown, base: number) {
   const range = useRef<[number, number]>([0, 60]);
-  const filtered = controls.level !== "info";
-  const cache = useLines(props.ticketId, stream, filtered);
-  const filter = useMatches(props.ticketId, stream.id, filtered ? { q: "", level: controls.level } : null, cache.total);
-  const moves = useMoves(props, cache, filter);
-  const { shown, following, tell, go } = moves;
-  const search = useSearch(props, cache.total, () => props.line ?? numberAt(shown, range.current[0]) - 1, go);
-  useEffect(() => tell({ kind: "grew", total: shown.count }), [tell, shown.count]);
   const want = (first: number, last: number) => {
     range.current = [first, last];
     // Nothing is asked for while the list is being painted.
@@ -125,77 +116,113 @@ export function StreamLog(props: StreamLogProps) {
       cache.want(Array.from({ length: Math.min(shown.count, last + 40) - from }, (_, index) => numberAt(shown, from + index)));
     });
   };
-  useEffect(() => want(...range.current), [cache, shown.count, moves.base, cache.snapshot()]);
+  useEffect(() => want(...range.current), [cache, shown.count, base, cache.snapshot()]);
+  return { range, want };
+}
+
+function useStreamLog(props: StreamLogProps) {
+  const { stream, controls } = props;
+  const filtered = controls.level !== "info";
+  const cache = useLines(props.ticketId, stream, filtered);
+  const filter = useMatches(props.ticketId, stream.id, filtered ? { q: "", level: controls.level } : null, cache.total);
+  const moves = useMoves(props, cache, filter);
+  const { shown, tell, go } = moves;
+  const { range, want } = useWanted(cache, shown, moves.base);
+  const search = useSearch(props, cache.total, () => props.line ?? numberAt(shown, range.current[0]) - 1, go);
+  useEffect(() => tell({ kind: "grew", total: shown.count }), [tell, shown.count]);
   const firstError = async () => {
     const line = stream.first_error_line ?? (await firstErrorOf(props.ticketId, stream.id)).line;
     if (line !== null) go(line);
   };
-  useLogKeys(region, {
-    search: () => input.current?.focus({ cursor: "all" }),
-    next: () => search.step(false),
-    previous: () => search.step(true),
-    first: () => go(numberAt(shown, 0), false),
-    last: () => moves.end(),
-    follow: () => (cache.closed ? undefined : moves.toggle()),
-    wrap: () => controls.onWrap(!controls.wrap),
-    firstError: () => void firstError(),
-  });
-  const fresh = newLines(following);
   const problem = cache.error ?? filter?.problem ?? search.finder?.problem ?? null;
   const again = () => {
     cache.retry();
     filter?.retry(cache.total);
     search.finder?.retry(cache.total);
   };
+  return { cache, filter, moves, shown, search, want, firstError, problem, again };
+}
+
+type Model = ReturnType<typeof useStreamLog>;
+
+function Lines({ props, model }: { props: StreamLogProps; model: Model }) {
+  const { t } = useTranslation("log");
+  const { cache, filter, moves, shown, search, want } = model;
+  const { following, tell, go } = moves;
+  const { level, wrap } = props.controls;
+  const beyond = (behind: boolean) => (filter ? null : <Beyond behind={behind} base={moves.base} total={cache.total} onShow={go} />);
+  return (
+    <div className="log-frame">
+      <LogLines
+        key={`${level} ${moves.base} ${wrap}`}
+        ref={moves.list}
+        label={t("lines.label")}
+        count={shown.count}
+        rowAt={(index) => cache.get(numberAt(shown, index))}
+        numberAt={(index) => numberAt(shown, index)}
+        current={marked(shown, props.line)}
+        q={search.q}
+        wrap={wrap}
+        top={following.on ? shown.count - 1 : indexOf(shown, filter ? (props.line ?? numberAt(shown, 0)) : moves.start)}
+        topAlign={following.on ? "end" : props.line === null ? "start" : "center"}
+        follows={following.on}
+        header={beyond(false)}
+        footer={beyond(true)}
+        onPick={(index) => props.onLine(numberAt(shown, index))}
+        onRange={want}
+        onBottom={(at) => at && tell({ kind: "bottom", open: !cache.closed })}
+        onAway={() => tell({ kind: "away" })}
+      />
+      <FreshLines count={newLines(following)} onFollow={moves.toggle} />
+    </div>
+  );
+}
+
+function Toolbar({ props, model, region }: { props: StreamLogProps; model: Model; region: RefObject<HTMLDivElement | null> }) {
+  const { t } = useTranslation("log");
+  const { controls, stream } = props;
+  const { cache, moves, shown, search, firstError } = model;
+  const input = useRef<InputRef>(null);
+  useLogKeys(region, {
+    search: () => input.current?.focus({ cursor: "all" }),
+    next: () => search.step(false),
+    previous: () => search.step(true),
+    first: () => moves.go(numberAt(shown, 0), false),
+    last: () => moves.end(),
+    follow: () => (cache.closed ? undefined : moves.toggle()),
+    wrap: () => controls.onWrap(!controls.wrap),
+    firstError: () => void firstError(),
+  });
+  return (
+    <LogToolbar
+      controls={controls}
+      input={input}
+      matches={search.matches}
+      onStep={search.step}
+      onLeave={() => region.current?.querySelector<HTMLElement>(".log-lines")?.focus()}
+      noError={stream.first_error_line === null ? t("firstError.none") : null}
+      onFirstError={() => void firstError()}
+      follows={moves.following.on}
+      noFollow={cache.closed ? t("follow.over") : null}
+      onFollow={moves.toggle}
+      link={props.line === null ? null : props.linkOf(props.line)}
+    >
+      {props.children}
+    </LogToolbar>
+  );
+}
+
+export function StreamLog(props: StreamLogProps) {
+  const { t } = useTranslation("log");
+  const region = useRef<HTMLDivElement>(null);
+  const model = useStreamLog(props);
+  const { cache, filter, shown, problem } = model;
+  const nothing = filter ? (filter.busy ? "filter.busy" : "filter.none") : cache.closed ? "empty" : "empty.open";
   return (
     <div ref={region} className="log" data-testid="log" data-total={cache.total}>
-      <LogToolbar
-        controls={controls}
-        input={input}
-        matches={search.matches}
-        onStep={search.step}
-        onLeave={() => region.current?.querySelector<HTMLElement>(".log-lines")?.focus()}
-        noError={stream.first_error_line === null ? t("firstError.none") : null}
-        onFirstError={() => void firstError()}
-        follows={following.on}
-        noFollow={cache.closed ? t("follow.over") : null}
-        onFollow={moves.toggle}
-        link={props.line === null ? null : props.linkOf(props.line)}
-      >
-        {props.children}
-      </LogToolbar>
-      {problem !== null && <ProblemAlert problem={asProblem(problem)} action={<RetryButton onClick={again} />} />}
-      {shown.count === 0 ? (
-        <EmptyState title={t(filter ? (filter.busy ? "filter.busy" : "filter.none") : cache.closed ? "empty" : "empty.open")} />
-      ) : (
-        <div className="log-frame">
-          <LogLines
-            key={`${controls.level} ${moves.base} ${controls.wrap}`}
-            ref={moves.list}
-            label={t("lines.label")}
-            count={shown.count}
-            rowAt={(index) => cache.get(numberAt(shown, index))}
-            numberAt={(index) => numberAt(shown, index)}
-            current={marked(shown, props.line)}
-            q={search.q}
-            wrap={controls.wrap}
-            top={following.on ? shown.count - 1 : indexOf(shown, filter ? (props.line ?? numberAt(shown, 0)) : moves.start)}
-            topAlign={following.on ? "end" : props.line === null ? "start" : "center"}
-            follows={following.on}
-            header={filter ? null : <Beyond behind={false} base={moves.base} total={cache.total} onShow={go} />}
-            footer={filter ? null : <Beyond behind base={moves.base} total={cache.total} onShow={go} />}
-            onPick={(index) => props.onLine(numberAt(shown, index))}
-            onRange={want}
-            onBottom={(at) => at && tell({ kind: "bottom", open: !cache.closed })}
-            onAway={() => tell({ kind: "away" })}
-          />
-          {fresh > 0 && (
-            <Button className="log-fresh" type="primary" size="small" shape="round" onClick={moves.toggle} data-testid="new-lines">
-              {t("follow.fresh", { count: fresh })}
-            </Button>
-          )}
-        </div>
-      )}
+      <Toolbar props={props} model={model} region={region} />
+      {problem !== null && <ProblemAlert problem={asProblem(problem)} action={<RetryButton onClick={model.again} />} />}
+      {shown.count === 0 ? <EmptyState title={t(nothing)} /> : <Lines props={props} model={model} />}
       <Status cache={cache} line={props.line} />
     </div>
   );
