@@ -73,6 +73,9 @@ def test_a_second_runner_for_one_claim_ends_without_touching_the_first(
     assert runner.run_attempt(held.attempt_id, held.token) == 0
     assert killed == []
     assert world.journal == []
+    with transaction() as session:
+        row = session.get_one(Attempt, held.attempt_id)
+        assert (row.state, row.pid, row.intent_at) == ("CLAIMED", 1, None), "the second has begun"
 
 
 # runners that vanish ---------------------------------------------------------------------------------------------
@@ -181,7 +184,9 @@ def unreliable(monkeypatch: pytest.MonkeyPatch, *, after_commit: bool) -> Iterat
 def test_no_step_is_lost_or_doubled_when_every_commit_fails_once(
     desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch, after_commit: bool
 ) -> None:
-    """engine.md §1 row 14: an error around COMMIT is neither success nor failure."""
+    """engine.md §1 row 14: an error around COMMIT is neither success nor failure, nor is it a lost attempt."""
+    killed: list[str] = []
+    monkeypatch.setattr(process, "kill_tools", killed.append)
     world.behave["change:b"] = lambda: Outcome(NodeState.FAILED, "broken")
     ticket = desk.submit(batches={"canary": 1, "size": 1, "budget": 0})
     with unreliable(monkeypatch, after_commit=after_commit) as tries:
@@ -191,6 +196,7 @@ def test_no_step_is_lost_or_doubled_when_every_commit_fails_once(
             commands.retry(session, ticket, "change", USER)
         assert desk.finish(ticket) == "SUCCEEDED"
     assert tries[0] > 20
+    assert killed == [], "a runner took itself for fenced"
     assert world.journal == [("configure", "*"), *[("change", n) for n in "abbc"], ("close", "*")]
 
 
