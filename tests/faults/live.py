@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -23,6 +24,8 @@ from tests.story.desk import hire
 from tests.story.people import Person
 from tests.story.stack import free_port
 
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
 ENTRY = [sys.executable, "-m", "tests.faults.field"]
 PACE = {
     "AUTORKE_LEASE": "PT3S",
@@ -46,6 +49,7 @@ class Live:
     """By host: words before its commands, such as `ip netns exec`."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     restarts: int = 0
+    people: list[Person] = field(default_factory=list)
 
     @property
     def journal(self) -> Path:
@@ -66,7 +70,12 @@ class Live:
         }[what]  # fmt: skip
         with (self.place / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [*self.prefix.get(host, []), *words], env=environ, stdout=log, stderr=log, start_new_session=True
+                [*self.prefix.get(host, []), *words],
+                env=environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_end_with_the_test,
             )
 
     def keep(self) -> None:
@@ -99,6 +108,11 @@ class Live:
 
     def logs(self) -> str:
         return "\n".join(f"--- {p.name}\n{p.read_text(errors='replace')[-3000:]}" for p in self.place.glob("*.log"))
+
+
+def _end_with_the_test() -> None:
+    """A test that is killed itself leaves no stack behind."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
@@ -159,6 +173,8 @@ def stack(
             sys.stderr.write(live.logs())
             raise
         finally:
+            for person in live.people:
+                person.http.close()
             for child in live.processes.values():
                 kill_group(child.pid)
                 child.wait(10)
@@ -174,6 +190,7 @@ def two_people(live: Live) -> tuple[Person, Person]:
     admin = Person(live.url, "admin", made.stdout.strip())
     people = [_hired(admin, live, name, role) for name, role in (("rita", "requester"), ("aaron", "approver"))]
     admin.http.close()
+    live.people += people
     return people[0], people[1]
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import make_url, text
 from autorke.core import db
 from tests.faults import place, servers
 from tests.faults.crowd import Crowd, judge
-from tests.faults.live import Live, stack, two_people
+from tests.faults.live import Live, stack, two_people, until
 from tests.faults.proxy import between
 
 LEASE = 3.0
@@ -66,8 +66,8 @@ class Host:
             time.sleep(0.05)
 
     def cut_off(self, seconds: float) -> None:
-        self.go_on(self.crowd.dice.uniform(2, 4))
-        runs = self._running()
+        self.go_on(self.crowd.dice.uniform(0.5, 2))
+        runs = until(lambda: self.go_on(0.2) or self._running(), 60, "something runs on the host")
         self.network.down()
         self.go_on(seconds)
         self.network.up()
@@ -92,7 +92,6 @@ class Host:
     def figures(self) -> dict[str, int]:
         figures = {name: count for name, count in self.seen.items() if count}
         assert not [name for name in figures if "without a trace" in name], figures
-        assert figures.get("runs_cut_off"), "nothing ran on the host that was cut off"
         return figures
 
 
