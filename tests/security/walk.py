@@ -20,6 +20,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition
+from hypothesis.reporting import with_reporter
 from hypothesis.stateful import get_state_machine_test
 from schemathesis import GenerationMode
 from schemathesis.checks import response_schema_conformance, status_code_conformance
@@ -88,11 +89,16 @@ def walk(api: Api, who: Who, *, seed: int, requests: int, steps: int = 15) -> Wa
     """Walks of up to `steps` requests each, until there were about as many `requests`."""
     done = Walk(who, seed)
     walks = max(2, requests // steps)
-    headers = {} if who == "anonymous" else dict(api.caller(who).headers)
+    headers: dict[str, str] = {}
     schema = schemathesis.openapi.from_dict(api.app.openapi())
     schema.app = api.app
 
     class Machine(schema.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            """Somebody new for each walk: the one before may have revoked his own token."""
+            if who != "anonymous":
+                headers.update(api.caller(who).headers)
+
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
             return {"headers": headers}
 
@@ -107,7 +113,7 @@ def walk(api: Api, who: Who, *, seed: int, requests: int, steps: int = 15) -> Wa
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    with no_outside():
+    with no_outside(), with_reporter(lambda _: None):
         for part in range(MOST_PARTS):
             # the same walk again may meet another answer: what it wrote before is there
             with contextlib.suppress(FlakyStrategyDefinition):
