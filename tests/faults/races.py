@@ -223,6 +223,7 @@ class Story:
         assert rows == {key: gate.state for key, gate in self.gates.items()}
         assert signed == {key: gate.signed for key, gate in self.gates.items()}
         last = list(self.gates.values())[-1]
+        assert last.state != "APPROVED" or last.count() >= last.quorum, "approved without its quorum"
         expected = {"OPEN": "WAIT_PRE_GATE", "APPROVED": "READY", "REJECTED": "GATE_CLOSED"}[last.state]
         assert step.state == expected, f"{step.state} behind a gate that is {last.state}"
         assert len(runs) == (last.state == "APPROVED"), runs

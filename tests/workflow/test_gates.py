@@ -164,6 +164,7 @@ def test_a_revoked_approval_counts_no_more_and_may_be_given_again(desk: Desk, wo
     assert desk.steps(ticket)["configure"] == "READY"
     with transaction() as session:
         commands.revoke(session, ticket, gate, desk.approvers[0])
+    assert (desk.steps(ticket)["configure"], list(desk.open_gates(ticket))) == ("WAIT_PRE_GATE", [gate])
     desk.work()
     assert world.journal == []
     with pytest.raises(NotFound), transaction() as session:
