@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DDL, DateTime, Engine, FromClause, MetaData, Uuid, create_engine, event, func, select
+from sqlalchemy import DDL, DateTime, Engine, FromClause, MetaData, Uuid, create_engine, event, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
 
@@ -132,7 +132,10 @@ def _drop_after_rollback(session: Session, previous: SessionTransaction) -> None
         session.info.pop("after_commit", None)
 
 
+_NOW = text("select clock_timestamp()")
+
+
 def db_now(session: Session) -> datetime:
-    """Postgres time: the only clock used for leases, expiries and order."""
-    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    """Postgres time: the only clock used for leases, expiries and order. Asked for each event, so without the ORM."""
+    now: datetime = session.connection().execute(_NOW).scalar_one()
     return now

@@ -67,6 +67,7 @@ def _play(session: Session, process: Process) -> None:
     _write_log(session, held)
     _scene(session)
     attempts.has_ended(session, held)
+    results.restate(session, held, {_node.id: Outcome.ok()})
     lifecycle.finish_run(session, held, None)
 
 
