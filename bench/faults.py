@@ -19,7 +19,7 @@ from tests.faults import place
 
 PROGRAMME: dict[str, tuple[str, int]] = {
     "T1-memory": ("tests.faults.sequences", 10_000),
-    "T1-deadends": ("tests.faults.deadends", 7),
+    "T1-deadends": ("tests.faults.deadends", 6),
     "T1-postgres": ("tests.faults.model", 500),
     "T2-field": ("tests.faults.points", 10_000),
     "T2-add-workers": ("tests.faults.points_on_sim", 10_000),

@@ -35,7 +35,6 @@ KINDS: tuple[tuple[str, tuple[Kind, ...], str, int], ...] = (
     ("one step, two nodes", (CHANGE,), "strict", 2),
     ("two steps, all gates", (CHANGE, CLOSE), "strict", 1),
     ("an answer between two steps", (CHANGE, NOTICE), "standard", 1),
-    ("two steps, two nodes", (CONFIGURE, CHANGE), "standard", 2),
 )
 GIVE_UP = ("cancel", "close as failed", "reject", "gate expires")
 """Moves that may end a ticket without success."""
