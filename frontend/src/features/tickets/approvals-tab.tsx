@@ -107,7 +107,7 @@ export function ApprovalsTab({ ticket }: TabProps) {
       columns={columns}
       dataSource={approvalRows(ticket)}
       pagination={false}
-      scroll={{ x: "max-content" }}
+      scroll={{ x: 860 }}
       locale={{ emptyText: <EmptyState title={t("approvals.none")} text={t("approvals.noneText")} /> }}
     />
   );

@@ -60,10 +60,10 @@ const time = (at: string | null) => <TimeText at={at} />;
 function columns(t: TFunction<"tickets">, sort: string): NonNullable<TableProps<TicketRow>["columns"]> {
   const sorted = (key: string) => ({ sorter: true, sortOrder: order(sort, key) });
   return [
-    { title: t("list.number"), dataIndex: "number", width: 84, ...sorted("number"), render: (number: number) => <TicketLink number={number} /> },
-    { title: t("list.flow"), key: "what", width: 180, render: (_, row) => <What row={row} /> },
+    { title: t("list.number"), dataIndex: "number", width: 104, ...sorted("number"), render: (number: number) => <TicketLink number={number} /> },
+    { title: t("list.flow"), key: "what", width: 172, render: (_, row) => <What row={row} /> },
     { title: t("list.cluster"), dataIndex: "cluster_name", width: 110, ellipsis: true, render: (name: string | null) => <bdi>{name ?? "–"}</bdi> },
-    { title: t("list.targets"), dataIndex: "targets", width: 60, align: "right" },
+    { title: t("list.targets"), dataIndex: "targets", width: 84, align: "right" },
     { title: t("list.state"), dataIndex: "state", width: 136, ...sorted("state"), render: (state: string) => <StateText kind="ticket" state={state} badge /> },
     { title: t("list.step"), key: "where", render: (_, row) => <Where row={row} /> },
     { title: t("list.progress"), dataIndex: "progress", width: 120, render: (progress: Progress) => <ProgressBar progress={progress} /> },
@@ -74,8 +74,8 @@ function columns(t: TFunction<"tickets">, sort: string): NonNullable<TableProps<
       ellipsis: true,
       render: (_, row) => <bdi>{row.requester_name ?? row.requester_id.slice(0, 8)}</bdi>,
     },
-    { title: t("list.created"), dataIndex: "created_at", width: 92, ...sorted("created_at"), render: time },
-    { title: t("list.ended"), dataIndex: "ended_at", width: 92, ...sorted("ended_at"), render: time },
+    { title: t("list.created"), dataIndex: "created_at", width: 112, ...sorted("created_at"), render: time },
+    { title: t("list.ended"), dataIndex: "ended_at", width: 112, ...sorted("ended_at"), render: time },
   ];
 }
 
@@ -136,7 +136,7 @@ export function TicketsPage() {
         dataSource={rows}
         pagination={false}
         onChange={onSort}
-        scroll={{ x: 1100 }}
+        scroll={{ x: 1180 }}
         locale={{ emptyText: <EmptyState title={t("list.none")} text={t("list.noneText")} /> }}
       />
       {rows.length > 0 && <More loaded={rows.length} total={found.data?.pages[0]?.total ?? null} more={found} />}
