@@ -94,6 +94,9 @@ def test_a_reader_that_follows_by_offset_ends_with_the_whole_log(attempt: tuple[
         with transaction() as session:
             seen += logstore.read(session, stream.id, len(seen), 500)
     assert bytes(seen) == content(stream.id)
+    with transaction() as session:  # also from within a chunk, as after a page was closed in the middle of one
+        for offset in (1, 7, stream.bytes // 2, stream.bytes - 1):
+            assert logstore.read(session, stream.id, offset) == content(stream.id)[offset:]
 
 
 def test_one_line_larger_than_a_chunk_is_cut_at_the_chunk(attempt: tuple[UUID, UUID]) -> None:
