@@ -167,7 +167,7 @@ def test_an_early_answer_waits_for_the_end_of_the_run(keyed: Desk, world: World)
 
     world.behave["notice:*"] = order
     keyed.until(ticket, "notice", "WAIT_POST_GATE")
-    assert result(ticket)["callback"] == {"order": 7}
+    assert result(ticket) == {"ran": "notice", "callback": {"order": 7}}
     assert keyed.finish(ticket) == "SUCCEEDED"
 
 

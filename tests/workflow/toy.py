@@ -141,6 +141,7 @@ def make_flow(name: str, version: int = 1) -> Flow:
 
     def whole(ctx: Context) -> Outcome:
         ctx.log("whole step")
+        ctx.result = {"ran": ctx.step_key}
         return WORLD.act(ctx.step_key, "*")
 
     for step in (configure, change, notice, close):
