@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from autorke.core import db, events
 from autorke.core.settings import get_settings
 from autorke.embedded import throwaway
+from autorke.worker import process
 from tests import debian
 from tests.databases import Template, text
 
@@ -45,12 +46,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("server", SERVERS, indirect=True)
 
 
-os.environ.setdefault(
-    "AUTORKE_STUCK_EVERY", "PT0S"
-)  # looks by the clock would add statements to those that tests count
+# Looks by the clock would add statements to those that tests count.
+os.environ.setdefault("AUTORKE_STUCK_EVERY", "PT0S")
 # A run in the background inherits an ignored SIGINT, and so would every process that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _no_tool() -> Iterator[None]:
+    """Where a test has run an attempt in this process, the children that come later are no tools of it."""
+    yield
+    os.environ.pop(process.MARKER, None)
 
 
 @pytest.fixture

@@ -40,8 +40,8 @@ INSIDE = {
     "cmdb/service.py": "names a type",
     "cmdb/sync.py": "names a type",
 }
-NO_STEPS = {"app.py", "__main__.py", "cli", "core", "embedded", "sim", "web", "worker"}
-"""What no step of a flow is made of: processes, the way in, and the simulated outside."""
+NO_STEPS = {"app.py", "__main__.py", "cli", "core", "embedded", "sim", "stuck", "web", "worker"}
+"""What no step of a flow is made of: processes, who watches them, the way in, and the simulated outside."""
 
 
 def imports(path: Path) -> set[str]:

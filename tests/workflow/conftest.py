@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -153,7 +152,6 @@ def desk(configured_db: Engine) -> Iterator[Desk]:
     WORLD.reset()
     yield desk
     WORLD.reset()
-    os.environ.pop(process.MARKER, None)  # runners of these tests are this process: its children are no tools
 
 
 @pytest.fixture
