@@ -164,7 +164,7 @@ def fill() -> None:
 def _source(port: int) -> UUID:
     with db.transaction() as session:
         config = _config(port, 0)
-        return service.create_source(session, config=config, fields={"name": "bench"}).id
+        return service.create_source(session, config=config, fields={"name": "bench", "interval_seconds": 0}).id
 
 
 def _peak_mb() -> float:

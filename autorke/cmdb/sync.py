@@ -43,25 +43,22 @@ def files_root() -> Path:
 def due_sources(session: Session) -> list[UUID]:
     """Sources to sync now: by their interval, or because a person asked. Each is offered to one caller only."""
     now = db_now(session)
-    timed = (
-        update(CmdbSource)
-        .where(CmdbSource.enabled, CmdbSource.interval_seconds > 0, CmdbSource.next_due_at <= now)
-        .values(next_due_at=now + CmdbSource.interval_seconds * timedelta(seconds=1))
-        .returning(CmdbSource.id)
+    # Looked for before anything is written: each write of these tables makes every open page read them again.
+    timed = select(CmdbSource.id).where(
+        CmdbSource.enabled, CmdbSource.interval_seconds > 0, CmdbSource.next_due_at <= now
     )
-    for source_id in session.scalars(timed).all():
+    for source_id in session.scalars(timed.with_for_update(skip_locked=True)).all():
+        later = now + CmdbSource.interval_seconds * timedelta(seconds=1)
+        session.execute(update(CmdbSource).where(CmdbSource.id == source_id).values(next_due_at=later))
         queued = insert(CmdbRun).values(source_id=source_id, requested_by="timer")
         session.execute(queued.on_conflict_do_nothing())
-    claimed = (
-        update(CmdbRun)
-        .where(
-            CmdbRun.outcome == Outcome.QUEUED.value,
-            or_(CmdbRun.claimed_at.is_(None), CmdbRun.claimed_at < now - CLAIM_AGAIN),
-        )
-        .values(claimed_at=now)
-        .returning(CmdbRun.source_id)
-    )
-    return list(session.scalars(claimed))
+    unclaimed = or_(CmdbRun.claimed_at.is_(None), CmdbRun.claimed_at < now - CLAIM_AGAIN)
+    waiting = select(CmdbRun.id, CmdbRun.source_id).where(CmdbRun.outcome == Outcome.QUEUED.value, unclaimed)
+    runs = session.execute(waiting.with_for_update(skip_locked=True)).all()
+    if runs:
+        claimed = update(CmdbRun).where(CmdbRun.id.in_([run.id for run in runs])).values(claimed_at=now)
+        session.execute(claimed)
+    return [run.source_id for run in runs]
 
 
 def run_due() -> None:

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, text
 from autorke.cmdb import service, sync
 from autorke.cmdb.errors import SyncRunning
 from autorke.cmdb.models import CmdbRun
-from autorke.core import db
+from autorke.core import db, events, hints
+from autorke.flows import wiring
 from tests.cmdb.make import Cmdb, config, row
 
 pytestmark = pytest.mark.usefixtures("configured_db")
@@ -79,6 +80,21 @@ def test_due_by_the_clock_or_on_demand_and_offered_once(source_id: UUID) -> None
         assert sync.due_sources(session) == [source_id]
         session.execute(text("update cmdb_source set enabled = false, next_due_at = now()"))
         assert sync.due_sources(session) == []
+
+
+def test_pages_hear_of_what_is_due_and_nothing_while_nothing_is(
+    source_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timer looks every few seconds; every page would read its machines anew each time."""
+    wiring.wire()
+    told: list[str] = []
+    monkeypatch.setattr(events, "publish", lambda channel, _payload: told.append(channel))
+    with db.transaction() as session:
+        assert sync.due_sources(session) == [source_id]
+    assert told == [hints.CHANNEL]
+    with db.transaction() as session:
+        assert sync.due_sources(session) == []
+    assert told == [hints.CHANNEL]
 
 
 def test_a_run_whose_process_died_is_closed_as_lost(source_id: UUID) -> None:
