@@ -81,16 +81,21 @@ def postgres(
 
 
 @contextmanager
-def valkey(binary: Path | None = None) -> Iterator[str]:
-    """A fresh broker; yields its URL for redis-py."""
+def valkey_server(binary: Path | None = None) -> Iterator[Valkey]:
+    """Place and password of a broker that nobody has started yet."""
     account = database_account()
     with scratch_directory() as scratch:
-        server = Valkey(
+        yield Valkey(
             binary=valkey_for(account, binary or find_valkey(), scratch),
             account=account,
             sockets=private_directory(scratch / "run", account),
             log=scratch / "valkey.log",
             password=secrets.token_urlsafe(16),
         )
-        with running(server.service()):
-            yield server.url()
+
+
+@contextmanager
+def valkey(binary: Path | None = None) -> Iterator[str]:
+    """A fresh broker; yields its URL for redis-py."""
+    with valkey_server(binary) as server, running(server.service()):
+        yield server.url()

@@ -15,11 +15,10 @@ from sqlalchemy import Engine
 import migrations.models  # noqa: F401  fills Base.metadata
 from autorke.core import db
 from autorke.embedded.account import database_account, private_directory
-from autorke.embedded.binaries import PostgresBinaries, find_postgres, find_valkey, postgres_for, valkey_for
+from autorke.embedded.binaries import PostgresBinaries, find_postgres, postgres_for
 from autorke.embedded.postgres import DATABASE, Postgres, create_database, initialise
 from autorke.embedded.service import Process, Service, end_group, spawn, wait_ready
-from autorke.embedded.throwaway import scratch_directory
-from autorke.embedded.valkey import Valkey
+from autorke.embedded.throwaway import scratch_directory, valkey_server
 
 SETTINGS = ("fsync=off", "full_page_writes=off")
 """What is committed survives the server's crash, as in production; only a crash of the whole machine would lose it."""
@@ -100,17 +99,8 @@ def configured(server: Server) -> Iterator[Engine]:
 
 @contextmanager
 def broker() -> Iterator[Server]:
-    account = database_account()
-    with scratch_directory() as place:
-        made = Valkey(
-            binary=valkey_for(account, find_valkey(), place),
-            account=account,
-            sockets=private_directory(place / "run", account),
-            log=place / "valkey.log",
-            password=secrets.token_urlsafe(16),
-        )
-        with serving(Server(made.service(), made.url(), made.sockets)) as server:
-            yield server
+    with valkey_server() as made, serving(Server(made.service(), made.url(), made.sockets)) as server:
+        yield server
 
 
 def children(pid: int) -> list[int]:

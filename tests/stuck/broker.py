@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from autorke.embedded.account import database_account, private_directory
-from autorke.embedded.binaries import find_valkey, valkey_for
-from autorke.embedded.throwaway import running, scratch_directory
+from autorke.embedded.throwaway import running, valkey_server
 from autorke.embedded.valkey import Valkey
 
 
@@ -30,15 +27,7 @@ class Broker:
 
 @contextmanager
 def stoppable() -> Iterator[Broker]:
-    account = database_account()
-    with scratch_directory() as scratch:
-        server = Valkey(
-            binary=valkey_for(account, find_valkey(), scratch),
-            account=account,
-            sockets=private_directory(scratch / "run", account),
-            log=scratch / "valkey.log",
-            password=secrets.token_urlsafe(16),
-        )
+    with valkey_server() as server:
         broker = Broker(server)
         try:
             yield broker
