@@ -22,7 +22,7 @@ from autorke.core import db, events
 from autorke.core.settings import get_settings
 from autorke.embedded import throwaway
 from autorke.worker import process
-from tests import debian
+from tests import debian, orphans
 from tests.databases import Template, text
 
 ON_DEBIAN_TOO = (
@@ -44,6 +44,12 @@ SERVERS = ("embedded", pytest.param("debian", marks=pytest.mark.pg15))
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.module.__name__ in ON_DEBIAN_TOO and "server" in metafunc.fixturenames:
         metafunc.parametrize("server", SERVERS, indirect=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where tests run in several processes, each hunts the orphans of its own."""
+    if hasattr(config, "workerinput"):
+        os.environ[orphans.RUN] = f"{os.environ[orphans.RUN]}.{config.workerinput['workerid']}"
 
 
 # Looks by the clock would add statements to those that tests count.

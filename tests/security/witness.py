@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from autorke.core.redact import MIN_LENGTH, Secrets
+from autorke.core.redact import MIN_LENGTH, Secrets, _forms
 from autorke.embedded.binaries import find_postgres
 from tests.story.stack import Stack
 
@@ -114,7 +114,9 @@ class Witness:
 
     def leaks(self, secrets: dict[str, str], *, public: str = "") -> list[str]:
         """`secret in place` for each that was found, in any form that masking knows. A piece of a secret that is also
-        in `public` tells nothing: a private key repeats the modulus that its certificate shows to everybody."""
+        in `public` tells nothing: a private key repeats the modulus that its certificate shows to everybody, and where
+        both break their lines at the same places it does so across the lines of a JSON answer too."""
+        public = "\n".join({public, *_forms(public)})
         one = {name: _known(value) for name, value in secrets.items()}
         every = _known(*secrets.values())
         found = []
