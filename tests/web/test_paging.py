@@ -13,7 +13,6 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from autorke.core.errors import AutoRkeError
-from autorke.core.ids import new_id
 from autorke.users.admin_routes import AUDIT_COLUMNS, USER_COLUMNS
 from autorke.users.models import AuditEntry, User
 from autorke.users.service import listing
@@ -22,7 +21,7 @@ from autorke.web.paging import PageQuery, Slice, page
 from tests.api import V1, Api, counted
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-PEOPLE = (new_id(), new_id())
+PEOPLE = (UUID(int=1), UUID(int=2))
 
 
 @pytest.fixture
