@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,16 @@ from tests.stuck.broker import Broker, stoppable
 from tests.worker.ground import GroundIn, everybody
 
 PATIENCE = 120.0
+RELEASES = {
+    "ours": {
+        "launcher": ["-m", "tests.worker.ground", "launcher"],
+        "worker": ["-m", "tests.worker.ground", "celery", "worker"],
+    },
+    "older": {
+        "launcher": ["-m", "autorke.worker.launcher"],
+        "worker": ["-m", "celery", "-A", "autorke.worker.app", "worker"],
+    },
+}
 
 
 def wait(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
@@ -61,26 +71,40 @@ class Site:
     told: list[float] = field(default_factory=list)
     admin: Person = field(init=False)
 
-    def start(self, what: str, name: str = "") -> None:
-        """`launcher` under another `name` is a second worker host."""
+    def start(
+        self,
+        what: str,
+        name: str = "",
+        *,
+        older: bool = False,
+        under: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """`launcher` under another `name` is a second worker host. `older`: a release that does not know our flow.
+        `under` is a command that runs the one it is given."""
         socket = self.place / f"{name or 'launcher'}.sock"
-        ground = ["-m", "tests.worker.ground"]
+        release = RELEASES["older" if older else "ours"]
         arguments = {
             "api": ["-m", "uvicorn", "autorke.app:create_app", "--factory", "--port", self.url.rsplit(":", 1)[1]],
-            "launcher": [*ground, "launcher", "--socket", str(socket)],
-            "worker": [*ground, "celery", "worker", "-c", "2", "--without-gossip", "--without-mingle", "-l", "WARNING"],
+            "launcher": [*release["launcher"], "--socket", str(socket)],
+            "worker": [*release["worker"], "-c", "2", "--without-gossip", "--without-mingle", "-l", "WARNING"],
         }[what]
         more = {"AUTORKE_RUNNER_ID": name} if name else {}
         with (self.place / f"{name or what}.log").open("ab") as log:
             self.processes[name or what] = subprocess.Popen(
-                [sys.executable, *arguments],
-                env={**self.environ, **more},
+                [*under, sys.executable, *arguments],
+                env={**self.environ, **more, **(environ or {})},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
         if what == "launcher":
             wait(socket.exists)
+
+    def again(self, what: str, **how: Any) -> None:
+        """Killed and started, as another one perhaps."""
+        self.kill(what)
+        self.start(what, **how)
 
     def kill(self, what: str, number: int = signal.SIGKILL) -> None:
         child = self.processes.pop(what)
@@ -120,11 +144,11 @@ class Site:
         wait(lambda: self.gate(ticket))
         return ticket
 
-    def queue(self, node: str, **request: Any) -> UUID:
+    def queue(self, node: str, flow: str = "ground", **request: Any) -> UUID:
         """A ticket that waits for what another one on the same node may hold."""
         with transaction() as session:
             form = GroundIn(journal=str(self.place / "journal"), nodes=[node], **request)
-            return commands.submit(session, "ground", form, new_id())[0].id
+            return commands.submit(session, flow, form, new_id())[0].id
 
     def gate(self, ticket: UUID) -> Any:
         return row(
@@ -137,6 +161,17 @@ class Site:
         gate, subject = wait(lambda: self.gate(ticket))
         with transaction() as session:
             commands.decide(session, ticket, {gate: subject}, new_id(), Decision(True, subject))
+
+    def finish(self, ticket: UUID) -> None:
+        """Sign its gate and wait for its good end."""
+        self.sign(ticket)
+        self.end(ticket)
+
+    def end(self, ticket: UUID) -> None:
+        wait(lambda: self.state(ticket) == "SUCCEEDED")
+
+    def state(self, ticket: UUID) -> str:
+        return str(row("select state from ticket where id = :t", t=ticket)[0])
 
     def runner(self, ticket: UUID) -> tuple[UUID, int]:
         """Attempt and process of the run that is under way."""
@@ -153,10 +188,20 @@ def row(query: str, **values: Any) -> Any:
         return session.execute(text(query), values).first()
 
 
+def must(holds: bool, what: str) -> None:
+    """Raises RuntimeError: a repair has not done what it says, so the figure would be of something else."""
+    if not holds:
+        raise RuntimeError(f"not so: {what}")
+
+
 def change(query: str, **values: Any) -> None:
     """What a restored backup, a bug or time could have done."""
     with transaction() as session:
         session.execute(text(query), values)
+
+
+Case = Callable[[Site], Iterator[None]]
+"""Prepares, yields with the cause brought about, and is resumed once it is visible: to repair it and end it."""
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from uuid import UUID
 
 import pytest
 
+import bench.stuck
 from autorke.core.ids import new_id
 from autorke.core.settings import Settings
 from autorke.stuck.detect import MOST, MOST_TICKETS, detect, quorum_in_reach
 from autorke.stuck.facts import HostFacts, Limits, Observed, OpenGate, Outlived, People, Ready
+from autorke.stuck.words import CAUSES
 from autorke.users.access import Rights
 from autorke.workflow.signing import StandIn
 
@@ -95,3 +97,7 @@ def test_what_is_told_is_bounded() -> None:
     assert len(found) == MOST
     (waits,) = [one for one in found if one.cause == "not_claimed"]
     assert (len(waits.tickets), waits.evidence["count"]) == (MOST_TICKETS, MOST_TICKETS + 1)
+
+
+def test_the_bench_brings_about_every_cause() -> None:
+    assert set(bench.stuck.CASES) == set(CAUSES)

@@ -1,6 +1,7 @@
-"""A flow whose effects are lines of a file: the ground truth for tests that kill processes.
+"""Flows whose effects are lines of a file: the ground truth for tests that kill processes. `ground` acts on nodes;
+`ground-call` asks an outside system that calls back.
 
-`python -m tests.worker.ground launcher|celery …` starts the product's own processes with this flow registered.
+`python -m tests.worker.ground launcher|celery …` starts the product's own processes with these flows registered.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from autorke.core.db import transaction
 from autorke.core.errors import Text
 from autorke.flows import wiring
-from autorke.workflow import gates
+from autorke.workflow import callbacks, gates
 from autorke.workflow.context import Context
 from autorke.workflow.definition import Accepted, Effect, Flow, Node, Outcome, Plan, Policy, Unit, register
 
@@ -86,6 +88,30 @@ def probe(ctx: Context, node: Node) -> Outcome:
 
 
 register(GROUND)
+CALL = Flow("ground-call", 1, _words("call"), GroundIn, GroundIn)
+CALL.accept(accept)
+ask = CALL.step(
+    "ask",
+    title=_words("ask"),
+    does=_words("ask"),
+    effect=Effect.KEYED,
+    unit=Unit.TICKET,
+    timeout=timedelta(minutes=1),
+    wait_callback=timedelta(hours=72),
+)
+ask.plan(plan)
+
+
+@ask.run
+def run_ask(ctx: Context) -> Outcome:
+    """What the outside is given stands in the journal: an address and the key of its signature."""
+    with transaction() as session:
+        issued = callbacks.issue(session, ctx.attempt_id, "order", ttl=timedelta(hours=72), allowed_from=())
+    note(ctx.params.journal, f"ASKED {issued.token} {issued.hmac_secret}")
+    return Outcome.ok("asked")
+
+
+register(CALL)
 
 
 def everybody(*_: Any) -> bool:
@@ -93,7 +119,7 @@ def everybody(*_: Any) -> bool:
 
 
 def main(argv: list[str]) -> int:
-    """The product's own entry points, with this flow known and everybody allowed to approve."""
+    """The product's own entry points, with these flows known and everybody allowed to approve."""
     original = wiring.wire
 
     def wire() -> None:
