@@ -56,12 +56,16 @@ def _base64_forms(raw: bytes) -> Iterable[str]:
             yield form.replace("+", "-").replace("/", "_")
 
 
-def _needles(form: str) -> Iterable[str]:
+def _needles(secret: str) -> set[str]:
     """What is looked for: a short form as it is, of a long one each window that does not begin with a line break."""
-    if len(form) <= WINDOW:
-        return [form] if len(form) >= MIN_LENGTH else []
-    windows = (form[start : start + WINDOW] for start in range(len(form) - WINDOW + 1))
-    return (window for window in windows if window[0] != "\n")
+    forms = sorted(set(_forms(secret)), key=len, reverse=True)
+    long: list[str] = []
+    for form in forms:
+        if len(form) > WINDOW and not any(form in longer for longer in long):  # else its windows are there already
+            long.append(form)
+    windows = {form[start : start + WINDOW] for form in long for start in range(len(form) - WINDOW + 1)}
+    short = {form for form in forms if MIN_LENGTH <= len(form) <= WINDOW}
+    return short | {window for window in windows if window[0] != "\n"}
 
 
 class Secrets:
@@ -69,7 +73,7 @@ class Secrets:
 
     def __init__(self) -> None:
         self._needles: dict[str, tuple[str, ...]] = {}  # by their first MIN_LENGTH characters
-        self._beginnings: set[str] = set()  # shorter than that
+        self._beginnings: set[str] = set()  # shorter than GRAM
         self._grams: set[str] = set()  # of their heads
         self._added: set[str] = set()  # a step opens the same credential for each of its nodes
         self._lock = Lock()
@@ -81,15 +85,19 @@ class Secrets:
         with self._lock:
             if secret in self._added:
                 return
-            for needle in {needle for form in set(_forms(secret)) for needle in _needles(form)}:
+            found: dict[str, tuple[str, ...]] = {}
+            for needle in _needles(secret):
                 head = needle[:MIN_LENGTH]
-                known = self._needles.get(head)
-                if known is None:
-                    self._beginnings.update(head[:length] for length in range(1, MIN_LENGTH))
-                    self._grams.update(head[shift : shift + GRAM] for shift in range(STRIDE))
-                # a new tuple each time: another thread may be reading the old one
-                if known is None or needle not in known:
-                    self._needles[head] = (*(known or ()), needle)
+                found[head] = (*found.get(head, ()), needle)
+            new = found.keys() - self._needles.keys()
+            for head in found.keys() - new:  # a new tuple: another thread may be reading the old one
+                known = self._needles[head]
+                found[head] = (*known, *(needle for needle in found[head] if needle not in known))
+            for shift in range(STRIDE):
+                self._grams.update([head[shift : shift + GRAM] for head in new])
+            for length in range(1, GRAM):
+                self._beginnings.update({head[:length] for head in new})
+            self._needles.update(found)
             self._added.add(secret)
 
     def mask(self, text: str) -> str:
@@ -146,7 +154,7 @@ class Secrets:
                 known = needles.get(end[at : at + MIN_LENGTH])
                 if known and any(len(needle) > length and needle.startswith(end[at:]) for needle in known):
                     return length
-            elif end[at:] in self._beginnings:
+            elif end[at : at + GRAM] in (self._beginnings if length < GRAM else self._grams):
                 return length
             if length < LONGEST_MARKER and lower[at:] in _MARKERS:
                 return length
