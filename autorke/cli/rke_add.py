@@ -49,7 +49,7 @@ class Prepared:
     plan: JoinPlan
     certificates: Mapping[str, Mapping[str, Any]] = field(repr=False)
     merged: RkeState = field(repr=False)
-    new_cluster_yml: str = field(repr=False)
+    new_cluster: ClusterYml = field(repr=False)
     copy_version: str | None
     compared_with: str | None
 
@@ -88,7 +88,7 @@ def prepare(files: ClusterFiles, node: RkeNode, remote: Remote, kube: Kube, acce
         plan=plan,
         certificates=certificates,
         merged=merged,
-        new_cluster_yml=add_workers(files.cluster.text, [node]),
+        new_cluster=add_workers(files.cluster, [node]),
         copy_version=copy_version,
         compared_with=compared,
     )
@@ -157,7 +157,7 @@ def _write_files(files: ClusterFiles, prepared: Prepared) -> None:
     text = state_text(prepared.merged, like=files.state_text)
     read_back(text, files.state, [prepared.node], tuple(prepared.certificates))
     storage.replace_text(storage.state_path(files.path), text, expected=files.state_text)
-    storage.replace_text(files.path, prepared.new_cluster_yml, expected=files.cluster.text)
+    storage.replace_text(files.path, prepared.new_cluster.text, expected=files.cluster.text)
 
 
 def open_cluster(stack: ExitStack, files: ClusterFiles, node: RkeNode, access: Access) -> tuple[Remote, Kube]:

@@ -167,7 +167,7 @@ def _first_revisions(session: Session, cluster: Cluster, files: Files, checked: 
     configs.add_config(
         session,
         cluster_id=cluster.id,
-        content=files.cluster_yml,
+        cluster=checked.config,
         reason=Reason.IMPORT,
         created_by=actor.name,
         expected_nodes=addresses,

@@ -102,7 +102,9 @@ def add(
     Raises NodesTaken, MachinesUnavailable. A node that this cluster already has is left as it is: a retried join step
     may say it again.
     """
-    known = {node.address: node for node in current(session, cluster.id)}
+    asked = {canonical(one.node.address) for one in joined}
+    serving = select(Node.address).where(Node.cluster_id == cluster.id, Node.left_at.is_(None), Node.address.in_(asked))
+    known = set(session.scalars(serving))
     new = [one for one in joined if canonical(one.node.address) not in known]
     refuse_taken(session, [one.node for one in new])
     rows = [_row(cluster, one, config_number, ticket_id) for one in new]

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autorke.configs.masking import is_secret, mask_state, mask_yaml
+from autorke.configs.masking import is_secret, mask_cluster, mask_state
 from autorke.core.errors import Text
-from autorke.drivers.rkefiles.cluster_yml import read_cluster_yml
+from autorke.drivers.rkefiles.cluster_yml import ClusterYml, read_cluster_yml
 from autorke.drivers.rkefiles.diff import MASK, Change, diff_clusters
 from autorke.drivers.rkefiles.nodes import RkeNode
 from autorke.drivers.rkefiles.rkestate import RkeState, read_state
@@ -40,10 +40,15 @@ class Comparison:
 
 
 def compare_configs(before: str, after: str, *, labels: tuple[str, str]) -> Comparison:
-    """Two cluster.yml files. Raises RkeFileError."""
-    found = diff_clusters(read_cluster_yml(before), read_cluster_yml(after))
+    """Two texts of cluster.yml files. Raises RkeFileError."""
+    return compare_clusters(read_cluster_yml(before), read_cluster_yml(after), labels=labels)
+
+
+def compare_clusters(before: ClusterYml, after: ClusterYml, *, labels: tuple[str, str]) -> Comparison:
+    """Two cluster.yml files that have been read."""
+    found = diff_clusters(before, after)
     changes = [*found.settings, *(change for node in found.changed for change in node.changes)]
-    lines = _text_diff(mask_yaml(before), mask_yaml(after), labels)
+    lines = _text_diff(mask_cluster(before), mask_cluster(after), labels)
     return Comparison(
         added_nodes=_named(found.added),
         removed_nodes=_named(found.removed),

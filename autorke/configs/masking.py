@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from autorke.drivers.rkefiles.cluster_yml import ClusterYml
 from autorke.drivers.rkefiles.diff import MASK
 from autorke.drivers.rkefiles.yamltree import parse_tree
 
@@ -64,8 +65,17 @@ def _scalars(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[yaml.Scal
 
 def mask_yaml(text: str) -> str:
     """The text of a cluster.yml with each secret replaced where it stands. Raises RkeFileError for what is no YAML."""
+    return _masked_text(text, parse_tree(text))
+
+
+def mask_cluster(cluster: ClusterYml) -> str:
+    """The same for a cluster.yml that has been read."""
+    return _masked_text(cluster.text, cluster.tree)
+
+
+def _masked_text(text: str, tree: yaml.MappingNode) -> str:
     edits: list[tuple[int, int, str]] = []
-    for node, path in _scalars(parse_tree(text), ()):
+    for node, path in _scalars(tree, ()):
         value = str(node.value)
         shown = MASK if value and is_secret(path) else _masked_line(value)
         if shown != value:

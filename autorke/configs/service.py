@@ -15,7 +15,7 @@ from autorke.configs.models import ConfigRevision, Reason, StateRevision
 from autorke.core import crypto
 from autorke.core.errors import NotFound
 from autorke.core.ids import new_id
-from autorke.drivers.rkefiles.cluster_yml import read_cluster_yml
+from autorke.drivers.rkefiles.cluster_yml import ClusterYml
 from autorke.drivers.rkefiles.rkestate import read_state
 
 Kind = TypeVar("Kind", ConfigRevision, StateRevision)
@@ -51,19 +51,18 @@ def add_config(
     session: Session,
     *,
     cluster_id: UUID,
-    content: str,
+    cluster: ClusterYml,
     reason: Reason,
     created_by: str,
     expected_nodes: Iterable[str],
     ticket_id: UUID | None = None,
     parent: int | None = None,
 ) -> ConfigRevision:
-    """Append a cluster.yml whose nodes are exactly the expected addresses.
+    """Append a cluster.yml, read and so checked before, whose nodes are exactly the expected addresses.
 
-    `parent` is the revision it was made from (None for the first one). Raises RkeFileError for a file that must not be
-    used, UnexpectedNodes, and StaleParent when another revision came in between.
+    `parent` is the revision it was made from (None for the first one). Raises UnexpectedNodes, and StaleParent when
+    another revision came in between.
     """
-    cluster = read_cluster_yml(content)
     addresses = _expected("cluster.yml", (node.address for node in cluster.nodes), expected_nodes)
     revision = ConfigRevision(
         cluster_id=cluster_id,
@@ -73,7 +72,7 @@ def add_config(
         node_addresses=addresses,
         kubernetes_version=cluster.kubernetes_version,
     )
-    return _append(session, revision, content, parent)
+    return _append(session, revision, cluster.text, parent)
 
 
 def add_state(
@@ -90,7 +89,7 @@ def add_state(
 ) -> StateRevision:
     """Append a cluster.rkestate of this CA whose current nodes are exactly the expected addresses.
 
-    Raises like `add_config`, and CaChanged.
+    Raises like `add_config`, CaChanged, and RkeFileError for a file that must not be used.
     """
     state = read_state(content)
     if state.ca_fingerprint != ca_fingerprint:

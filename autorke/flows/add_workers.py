@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from autorke.clusters.nodes import refuse_taken
 from autorke.core.errors import Text
-from autorke.flows import checking, cluster_view, examining, initialising, joining, proposing
+from autorke.flows import checking, examining, initialising, joining, proposing
 from autorke.flows.params import AddWorkers, AddWorkersIn
 from autorke.machines import service as machines
 from autorke.users.access import Actor, person
@@ -84,9 +84,10 @@ configure = flow.step(
 @configure.plan
 def plan_configure(ctx: Context) -> Plan:
     """The whole change on one page: every later step works on exactly this list."""
-    report = checking.check(ctx, ctx.all_nodes, initialise_follows=True)
+    checked = checking.check(ctx, ctx.all_nodes, initialise_follows=True)
+    report = checked.report
     body = {
-        **joining.config_change(cluster_view.of(ctx), ctx.all_nodes),
+        **joining.config_change(checked.view, ctx.all_nodes),
         "targets": [dict(node.data) for node in ctx.all_nodes],
         "checks": report.as_json(),
     }
@@ -119,7 +120,7 @@ def plan_validate(ctx: Context) -> Plan:
 
 @validate.run
 def run_validate(ctx: Context, nodes: Sequence[Node]) -> Mapping[str, Outcome]:
-    return checking.verdicts(nodes, checking.check(ctx, nodes, initialise_follows=True))
+    return checking.verdicts(nodes, checking.check(ctx, nodes, initialise_follows=True).report)
 
 
 # 3 ---------------------------------------------------------------------------------------------------------------
@@ -173,14 +174,14 @@ join = flow.step(
 @join.plan
 def plan_join(ctx: Context) -> Plan:
     """Container specs from rkeConfig, proven on a running worker; the checks once more, now with everything set up."""
-    report = checking.check(ctx, ctx.nodes, initialise_follows=False)
-    body = {**joining.config_change(cluster_view.of(ctx), ctx.all_nodes), **joining.shown(ctx, report)}
-    return Plan(body, fingerprint=joining.fingerprint(ctx, report), problems=checking.problems(report))
+    checked = checking.check(ctx, ctx.nodes, initialise_follows=False)
+    body = {**joining.config_change(checked.view, ctx.all_nodes), **joining.shown(ctx, checked.report)}
+    return Plan(body, fingerprint=joining.fingerprint(checked), problems=checking.problems(checked.report))
 
 
 @join.observe
 def observe_join(ctx: Context) -> dict[str, Any]:
-    return joining.fingerprint(ctx, checking.check(ctx, ctx.nodes, initialise_follows=False))
+    return joining.fingerprint(checking.check(ctx, ctx.nodes, initialise_follows=False))
 
 
 @join.run

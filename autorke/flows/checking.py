@@ -16,6 +16,7 @@ from autorke.core.canonical import sha256_hex, without_floats
 from autorke.core.db import transaction
 from autorke.core.redact import Secrets
 from autorke.flows import cluster_view, machine_facts
+from autorke.flows.cluster_view import ClusterView, LiveView
 from autorke.flows.targets import ssh_targets
 from autorke.users.access import Actor
 from autorke.workflow.context import Context
@@ -23,7 +24,16 @@ from autorke.workflow.definition import Node, Outcome, Problem
 from autorke.workflow.states import NodeState
 
 
-def check(ctx: Context, nodes: Sequence[Node], *, initialise_follows: bool) -> Report:
+@dataclass(frozen=True)
+class Checked:
+    """What the checks have found, and the one look at our records and at the running cluster that they rest on."""
+
+    report: Report
+    view: ClusterView
+    live: LiveView
+
+
+def check(ctx: Context, nodes: Sequence[Node], *, initialise_follows: bool) -> Checked:
     """All checks of these nodes, each finding also told to the node's log, the facts kept in the inventory."""
     by_name = {node.name: node for node in nodes}
 
@@ -33,10 +43,10 @@ def check(ctx: Context, nodes: Sequence[Node], *, initialise_follows: bool) -> R
 
     purpose = f"{ctx.step_key}, ticket {ctx.ticket_number}"
     asked = Look(ctx.params.cluster_id, purpose, ctx.secrets, joined_before(ctx))
-    report = look(asked, nodes, initialise_follows=initialise_follows, on_result=tell)
+    checked = look(asked, nodes, initialise_follows=initialise_follows, on_result=tell)
     with transaction() as session:
-        machine_facts.record(session, report.facts, {node.name: UUID(node.id) for node in nodes})
-    return report
+        machine_facts.record(session, checked.report.facts, {node.name: UUID(node.id) for node in nodes})
+    return checked
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ class Look:
     actor: Actor | None = None
 
 
-def look(asked: Look, nodes: Sequence[Node], *, initialise_follows: bool, **more: Any) -> Report:
+def look(asked: Look, nodes: Sequence[Node], *, initialise_follows: bool, **more: Any) -> Checked:
     """Run all checks for these nodes; reads only. `more` goes to `run_checks`. No transaction is open meanwhile."""
     ids = {UUID(node.id): node.name for node in nodes}
     who: dict[str, Any] = {"purpose": asked.purpose, "secrets": asked.secrets, "actor": asked.actor}
@@ -61,7 +71,7 @@ def look(asked: Look, nodes: Sequence[Node], *, initialise_follows: bool, **more
     live = cluster_view.read_live(view)
     context = cluster_view.check_context(view, live, initialise_follows=initialise_follows)
     workers = [_worker(node, targets[UUID(node.id)], node.id in asked.begun) for node in nodes]
-    return run_checks(workers, context, **more)
+    return Checked(run_checks(workers, context, **more), view, live)
 
 
 def catalogue() -> list[dict[str, Any]]:
@@ -131,7 +141,7 @@ def _verdict(node: Node, report: Report, blocked: bool) -> Outcome:
 
 def fingerprint(ctx: Context, nodes: Sequence[Node], *, initialise_follows: bool) -> dict[str, Any]:
     """What a plan rests on: each machine's stable facts, and which errors there are."""
-    return report_fingerprint(check(ctx, nodes, initialise_follows=initialise_follows))
+    return report_fingerprint(check(ctx, nodes, initialise_follows=initialise_follows).report)
 
 
 def report_fingerprint(report: Report) -> dict[str, Any]:

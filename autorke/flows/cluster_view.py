@@ -6,6 +6,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Literal
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from autorke.core.redact import Secrets
 from autorke.credentials import service as credentials
 from autorke.drivers.base import SshTarget
 from autorke.drivers.kube import Kube
+from autorke.drivers.rkefiles.cluster_yml import ClusterYml, read_cluster_yml
 from autorke.drivers.rkefiles.merge import compact_text
 from autorke.drivers.rkefiles.rkestate import RkeState, read_state
 from autorke.flows.targets import ssh_targets
@@ -55,9 +57,22 @@ class ClusterView:
     reachable: dict[str, SshTarget] = field(repr=False)
     """SSH targets of the cluster's own nodes by address, where we know the machine; for reads only."""
 
-    @property
+    @cached_property
+    def config(self) -> ClusterYml:
+        """The recorded cluster.yml. Raises RkeFileError."""
+        return read_cluster_yml(self.cluster_yml)
+
+    @cached_property
     def state(self) -> RkeState:
+        """The recorded state. Raises RkeFileError."""
         return read_state(self.rkestate)
+
+    @cached_property
+    def state_sha256(self) -> str:
+        """Of the recorded state's canonical form; of the text itself where that is no state."""
+        with suppress(AutoRkeError):
+            return _sha256(compact_text(self.state))
+        return _sha256(self.rkestate)
 
     def kube(self) -> Kube:
         """A client of the cluster's API; opens no connection yet."""
@@ -66,7 +81,7 @@ class ClusterView:
 
 def recorded(session: Session, cluster_id: UUID) -> ClusterView:
     """Our own records of it: revisions and nodes, no login opened. Raises NotFound."""
-    cluster, rows = session.get_one(Cluster, cluster_id), _serving(session)
+    cluster, nodes = session.get_one(Cluster, cluster_id), _serving(session)
     config = configs.current(session, ConfigRevision, cluster_id)
     state = configs.current(session, StateRevision, cluster_id)
     return ClusterView(
@@ -78,8 +93,8 @@ def recorded(session: Session, cluster_id: UUID) -> ClusterView:
         cluster_yml=configs.open_text(config),
         rkestate=configs.open_text(state),
         kubeconfig="",
-        members=tuple(_known(node, name) for node, name in rows if node.cluster_id == cluster_id),
-        others=tuple(_known(node, name) for node, name in rows if node.cluster_id != cluster_id),
+        members=tuple(node for owner, node in nodes if owner == cluster_id),
+        others=tuple(node for owner, node in nodes if owner != cluster_id),
         reachable={},
     )
 
@@ -101,10 +116,18 @@ def load(
     return replace(view, kubeconfig=kubeconfig, reachable=reachable)
 
 
-def _serving(session: Session) -> list[tuple[ClusterNode, str]]:
-    """Every node of every cluster with its cluster's name."""
-    query = select(ClusterNode, Cluster.name).join(Cluster, Cluster.id == ClusterNode.cluster_id)
-    return [(node, name) for node, name in session.execute(query.where(ClusterNode.left_at.is_(None)))]
+def _serving(session: Session) -> list[tuple[UUID, KnownNode]]:
+    """Every node of every cluster with its cluster's id; as values, for there are thousands."""
+    query = (
+        select(Cluster.name, ClusterNode.hostname, ClusterNode.address, ClusterNode.internal_address)
+        .add_columns(ClusterNode.roles, ClusterNode.cluster_id)
+        .join(Cluster, Cluster.id == ClusterNode.cluster_id)
+        .where(ClusterNode.left_at.is_(None))
+    )
+    return [
+        (owner, KnownNode(cluster, hostname, address, internal, hostname, roles=tuple(roles)))
+        for cluster, hostname, address, internal, roles, owner in session.execute(query)
+    ]
 
 
 def _with_login(session: Session, cluster_id: UUID, logins: Logins) -> list[tuple[UUID, str]]:
@@ -126,17 +149,6 @@ def of(ctx: Context, logins: Logins = "none") -> ClusterView:
         return load(session, ctx.params.cluster_id, purpose=purpose, secrets=ctx.secrets, logins=logins)
 
 
-def _known(node: ClusterNode, cluster: str) -> KnownNode:
-    return KnownNode(
-        cluster=cluster,
-        name=node.hostname,
-        address=node.address,
-        internal_address=node.internal_address,
-        hostname=node.hostname,
-        roles=tuple(node.roles),
-    )
-
-
 @dataclass(frozen=True)
 class LiveView:
     """What the running cluster says of itself, or why it could not be asked."""
@@ -147,7 +159,7 @@ class LiveView:
     state_copy: str | None = field(default=None, repr=False)
     state_copy_version: str | None = None
 
-    @property
+    @cached_property
     def state_copy_sha256(self) -> str | None:
         """Of the copy's canonical form, so that layout and the file's indentation do not matter."""
         return _canonical_sha256(self.state_copy) if self.state_copy is not None else None
@@ -178,12 +190,12 @@ MOST_BEHIND = 50
 
 def copy_is(copy: str | None, view: ClusterView) -> bool:
     """Whether the copy in the cluster says what is on record."""
-    return copy is not None and _canonical_sha256(copy) == _canonical_sha256(view.rkestate)
+    return copy is not None and _canonical_sha256(copy) == view.state_sha256
 
 
 def _earlier_copy(view: ClusterView, live: LiveView) -> str | None:
     """Asked only when the copy differs: is it an earlier revision, on which only tickets of ours have built since?"""
-    if live.state_copy is None or copy_is(live.state_copy, view):
+    if live.state_copy is None or live.state_copy_sha256 == view.state_sha256:
         return None
     with transaction() as session:
         revision = configs.get(session, StateRevision, view.id, view.state_number)
@@ -199,6 +211,10 @@ def _earlier_copy(view: ClusterView, live: LiveView) -> str | None:
 def _canonical_sha256(text: str) -> str:
     with suppress(AutoRkeError):  # an unreadable copy keeps its own hash, which is not the recorded one
         text = compact_text(read_state(text))
+    return _sha256(text)
+
+
+def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -222,7 +238,7 @@ def check_context(
         live=live.nodes,
         live_error=live.error,
         state_copy_sha256=live.state_copy_sha256,
-        recorded_copy_sha256=_canonical_sha256(view.rkestate) if live.state_copy is not None else None,
+        recorded_copy_sha256=view.state_sha256 if live.state_copy is not None else None,
         earlier_copy_sha256=_earlier_copy(view, live),
         supported_docker=supported_docker_versions(settings),
         docker_root=docker_root,

@@ -13,10 +13,11 @@ from uuid import UUID
 
 from autorke.checks.facts import DockerFacts
 from autorke.checks.results import Report
-from autorke.configs.compare import compare_configs
+from autorke.configs.compare import compare_clusters
 from autorke.core.db import transaction
 from autorke.drivers.base import SshTarget
 from autorke.drivers.docker import docker_over
+from autorke.drivers.rkefiles.cluster_yml import ClusterYml
 from autorke.drivers.rkefiles.edit import add_workers
 from autorke.drivers.rkefiles.merge import with_workers_added
 from autorke.drivers.rkefiles.nodes import RkeNode, Taint
@@ -31,6 +32,7 @@ from autorke.drivers.workerplane.plan import JoinPlan, plan_join
 from autorke.drivers.workerplane.probe import probe_worker
 from autorke.drivers.workerplane.spec import serving_certificate_name
 from autorke.flows import checking, cluster_view, recording
+from autorke.flows.checking import Checked
 from autorke.flows.cluster_view import ClusterView
 from autorke.flows.targets import ssh_targets
 from autorke.workflow.context import Context
@@ -62,16 +64,16 @@ def _target(ctx: Context, node: Node) -> SshTarget:
         return ssh_targets(session, ids, purpose=purpose, secrets=ctx.secrets, names=ids)[UUID(node.id)]
 
 
-def config_after(view: ClusterView, nodes: Sequence[Node]) -> tuple[str, list[RkeNode]]:
+def config_after(view: ClusterView, nodes: Sequence[Node]) -> tuple[ClusterYml, list[RkeNode]]:
     """cluster.yml with these workers, and those that it does not name yet. Raises RkeFileError."""
     added = recording.missing(view, [rke_node(node) for node in nodes])
-    return add_workers(view.cluster_yml, added) if added else view.cluster_yml, added
+    return add_workers(view.config, added) if added else view.config, added
 
 
 def config_change(view: ClusterView, nodes: Sequence[Node]) -> dict[str, Any]:
     """cluster.yml before and after, as text diff and as settings, secrets masked."""
     after, added = config_after(view, nodes)
-    diff = compare_configs(view.cluster_yml, after, labels=(f"cluster.yml {view.config_number}", "cluster.yml (after)"))
+    diff = compare_clusters(view.config, after, labels=(f"cluster.yml {view.config_number}", "cluster.yml (after)"))
     return {
         "cluster": view.name,
         "config_revision": view.config_number,
@@ -166,15 +168,13 @@ def _plan(config: ClusterConfig, state: RkeState, node: RkeNode, info: Any) -> J
     return plan_join(config, node, live_host_info(config, info), state.certificates, cluster_nodes=state.nodes)
 
 
-def fingerprint(ctx: Context, report: Report) -> dict[str, Any]:
+def fingerprint(checked: Checked) -> dict[str, Any]:
     """What the plan rests on: the revisions, the copy inside Kubernetes, each machine's facts and errors."""
-    view = cluster_view.of(ctx)
-    live = cluster_view.read_live(view)
     return {
-        "config_revision": view.config_number,
-        "state_revision": view.state_number,
-        "state_copy": live.state_copy_sha256,
-        **checking.report_fingerprint(report),
+        "config_revision": checked.view.config_number,
+        "state_revision": checked.view.state_number,
+        "state_copy": checked.live.state_copy_sha256,
+        **checking.report_fingerprint(checked.report),
     }
 
 

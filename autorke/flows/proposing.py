@@ -17,7 +17,7 @@ from autorke.checks.results import some
 from autorke.clusters import service as clusters
 from autorke.clusters.models import Cluster
 from autorke.clusters.nodes import find_taken
-from autorke.configs.masking import mask_yaml
+from autorke.configs.masking import mask_cluster
 from autorke.core.errors import AutoRkeError, Text, Unprocessable
 from autorke.drivers.ansible import tasks_of
 from autorke.drivers.rkefiles.nodes import RkeNode
@@ -164,7 +164,7 @@ def show(session: Session, asked: AddWorkersIn, proposal: Proposal) -> Change:
 def _texts(view: ClusterView, nodes: Sequence[Node]) -> dict[str, Any]:
     """The changed part of the file with a few lines around it, before and after, secrets masked."""
     after, _ = joining.config_after(view, nodes)
-    old, new = mask_yaml(view.cluster_yml).splitlines(), mask_yaml(after).splitlines()
+    old, new = mask_cluster(view.config).splitlines(), mask_cluster(after).splitlines()
     shortest = min(len(old), len(new))
     head = next((at for at in range(shortest) if old[at] != new[at]), shortest)
     tail = next((at for at in range(shortest - head) if old[-1 - at] != new[-1 - at]), shortest - head)

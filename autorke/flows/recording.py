@@ -18,11 +18,12 @@ from autorke.clusters.nodes import NewNode
 from autorke.configs import service as configs
 from autorke.configs.models import Reason
 from autorke.core.db import transaction
+from autorke.drivers.rkefiles.cluster_yml import ClusterYml
 from autorke.drivers.rkefiles.edit import add_workers
 from autorke.drivers.rkefiles.fullstate import push_state
 from autorke.drivers.rkefiles.merge import read_back, state_text, with_workers_added
 from autorke.drivers.rkefiles.nodes import RkeNode
-from autorke.drivers.rkefiles.rkestate import read_state
+from autorke.drivers.rkefiles.rkestate import RkeState, read_state
 from autorke.flows import cluster_view
 from autorke.flows.cluster_view import ClusterView
 from autorke.machines import service as machines
@@ -43,27 +44,34 @@ def record(ctx: Context, node: Node, entry: RkeNode, certificates: dict[str, Any
     """Write one Ready node down; returns the revision numbers that name it. Raises MergeBroken, StateMoved."""
     with _one_at_a_time:
         view = cluster_view.of(ctx)
+        numbers = {"config_revision": view.config_number, "state_revision": view.state_number}
+        state = view.state
         if missing(view, [entry]):
-            _add_revisions(ctx, view, node, entry, certificates)
-            view = cluster_view.of(ctx)
-            ctx.log(f"recorded: cluster.yml {view.config_number}, rkestate {view.state_number}", node)
-        _push_copy(ctx, view, node)
-    return {"config_revision": view.config_number, "state_revision": view.state_number}
+            numbers, state = _add_revisions(ctx, view, node, entry, certificates)
+            ctx.log("recorded: cluster.yml {config_revision}, rkestate {state_revision}".format(**numbers), node)
+        _push_copy(ctx, view, state, node)
+    return numbers
 
 
-def _add_revisions(ctx: Context, view: ClusterView, node: Node, entry: RkeNode, certificates: dict[str, Any]) -> None:
-    after = with_workers_added(view.state, [entry], certificates)
-    state = state_text(after, like=view.rkestate)
-    read_back(state, view.state, [entry], tuple(certificates))
-    config = add_workers(view.cluster_yml, [entry])
+def _add_revisions(
+    ctx: Context, view: ClusterView, node: Node, entry: RkeNode, certificates: dict[str, Any]
+) -> tuple[dict[str, int], RkeState]:
+    """Both files with the node, each read back from its text before it is stored; their numbers, and that state."""
+    config = add_workers(view.config, [entry])
+    text = state_text(with_workers_added(view.state, [entry], certificates), like=view.rkestate)
+    state = read_back(text, view.state, [entry], tuple(certificates))
     with transaction() as session:
         cluster = clusters.get(session, view.id)
-        number = _append(session, ctx, view, entry, (config, state))
+        numbers = _append(session, ctx, view, entry, (config, text))
         joined = NewNode(entry, machines.get(session, UUID(node.id)))
+        number = numbers["config_revision"]
         cluster_nodes.add(session, cluster, [joined], config_number=number, ticket_id=ctx.ticket_id)
+    return numbers, state
 
 
-def _append(session: Session, ctx: Context, view: ClusterView, entry: RkeNode, texts: tuple[str, str]) -> int:
+def _append(
+    session: Session, ctx: Context, view: ClusterView, entry: RkeNode, files: tuple[ClusterYml, str]
+) -> dict[str, int]:
     """Both files as a pair; refused when anybody else wrote a revision since the view was taken."""
     listed = [node.address for node in view.members]
     shared: dict[str, Any] = {
@@ -73,20 +81,21 @@ def _append(session: Session, ctx: Context, view: ClusterView, entry: RkeNode, t
         "expected_nodes": [*listed, entry.address],
         "ticket_id": ctx.ticket_id,
     }
-    config = configs.add_config(session, content=texts[0], parent=view.config_number, **shared)
-    configs.add_state(session, content=texts[1], parent=view.state_number, ca_fingerprint=view.ca_fingerprint, **shared)
-    return config.number
+    config = configs.add_config(session, cluster=files[0], parent=view.config_number, **shared)
+    shared["ca_fingerprint"] = view.ca_fingerprint
+    state = configs.add_state(session, content=files[1], parent=view.state_number, **shared)
+    return {"config_revision": config.number, "state_revision": state.number}
 
 
-def _push_copy(ctx: Context, view: ClusterView, node: Node) -> None:
+def _push_copy(ctx: Context, view: ClusterView, state: RkeState, node: Node) -> None:
     """Bring `full-cluster-state` to the recorded state; a copy that already says so is left alone."""
     kube = view.kube()
     try:
         store = kube.state_store()
         found = store.read()
-        if found is not None and read_state(found[1]).document == view.state.document:
+        if found is not None and read_state(found[1]).document == state.document:
             return
-        kind, version = push_state(store, view.state, resource_version=found[2] if found else None)
+        kind, version = push_state(store, state, resource_version=found[2] if found else None)
         ctx.log(f"full-cluster-state ({kind}) is at resourceVersion {version}", node)
     finally:
         kube.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -68,8 +69,11 @@ class Context:
 
     def emit(self, name: str, text: str) -> None:
         """`drivers.base.Emit`: a driver's line, told to the node of that name."""
-        by_name = {node.name: node.id for node in self.all_nodes}
-        self.writer.line(by_name.get(name), text)
+        self.writer.line(self._ids.get(name), text)
+
+    @cached_property
+    def _ids(self) -> Mapping[str, str]:
+        return {node.name: node.id for node in self.all_nodes}
 
     def begun_before(self, step_key: str) -> frozenset[str]:
         """Nodes on which that step has begun before: what it left there is ours."""

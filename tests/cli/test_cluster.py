@@ -12,6 +12,7 @@ from autorke.clusters import live
 from autorke.configs import service as configs
 from autorke.configs.models import ConfigRevision, Reason
 from autorke.core import db
+from autorke.drivers.rkefiles.cluster_yml import read_cluster_yml
 from tests.cli.site import Person
 from tests.clusters.make import kubeconfig, text
 
@@ -63,7 +64,7 @@ def test_a_difference_is_shown_by_setting_and_by_line(admin: Person, files: dict
         configs.add_config(
             session,
             cluster_id=UUID(made["id"]),
-            content=configs.open_text(now) + "addon_job_timeout: 77\n",
+            cluster=read_cluster_yml(configs.open_text(now) + "addon_job_timeout: 77\n"),
             reason=Reason.IMPORT,
             created_by="test",
             expected_nodes=now.node_addresses,

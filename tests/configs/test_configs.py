@@ -17,6 +17,7 @@ from autorke.configs.models import ConfigRevision, Reason, StateRevision
 from autorke.core import crypto, db
 from autorke.core.errors import AutoRkeError, NotFound
 from autorke.core.settings import get_settings
+from autorke.drivers.rkefiles.cluster_yml import read_cluster_yml
 from autorke.drivers.rkefiles.diff import MASK
 from autorke.drivers.rkefiles.errors import RkeFileError
 from tests.clusters.make import ADDRESSES
@@ -71,7 +72,7 @@ def cluster_id(configured_db: Engine, secret_key: str) -> UUID:
 
 def _config(session: Session, cluster_id: UUID, content: str = YML, **changes: Any) -> ConfigRevision:
     values: dict[str, Any] = {"reason": Reason.IMPORT, "created_by": "wei", "expected_nodes": ADDRESSES, **changes}
-    return service.add_config(session, cluster_id=cluster_id, content=content, **values)
+    return service.add_config(session, cluster_id=cluster_id, cluster=read_cluster_yml(content), **values)
 
 
 def _state(session: Session, cluster_id: UUID, content: str = STATE, **changes: Any) -> StateRevision:
@@ -207,8 +208,6 @@ def test_masked_yaml_keeps_everything_but_the_secrets() -> None:
 
 
 def test_masked_yaml_is_still_the_same_cluster() -> None:
-    from autorke.drivers.rkefiles.cluster_yml import read_cluster_yml
-
     assert read_cluster_yml(masking.mask_yaml(WITH_SECRETS)).nodes == read_cluster_yml(WITH_SECRETS).nodes
     assert masking.mask_yaml(YML) == YML
 

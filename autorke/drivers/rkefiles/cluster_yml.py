@@ -33,9 +33,13 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class ClusterYml:
-    """A cluster.yml that passed every check. `document` holds plain values; secrets are in it, so no repr()."""
+    """A cluster.yml that passed every check. `document` holds plain values; secrets are in it, so no repr().
+
+    `tree` says where in the text everything stands: whoever edits or masks the text need not read it again.
+    """
 
     text: str = field(repr=False)
+    tree: yaml.MappingNode = field(repr=False, compare=False)
     document: Mapping[str, Any] = field(repr=False)
     nodes: tuple[RkeNode, ...]
 
@@ -57,13 +61,14 @@ def read_cluster_yml(text: str) -> ClusterYml:
     Raises a RkeFileError that names the field: NotYaml, AliasRefused, FileTooLarge, DuplicateKey, UnknownKey,
     WrongType, InvalidNode, DuplicateNode.
     """
-    document = _mapping(parse_tree(text), CLUSTER, "")
+    tree = parse_tree(text)
+    document = _mapping(tree, CLUSTER, "")
     key_path = str(document.get("ssh_key_path") or "")
     nodes = tuple(node_from_yaml(entry or {}, default_key_path=key_path) for entry in document.get("nodes") or ())
     for node in nodes:
         check_node(node)
     _check_distinct(nodes)
-    return ClusterYml(text=text, document=document, nodes=nodes)
+    return ClusterYml(text=text, tree=tree, document=document, nodes=nodes)
 
 
 def read_node_entry(text: str, *, default_key_path: str = "") -> RkeNode:

@@ -15,30 +15,29 @@ import yaml
 from autorke.drivers.rkefiles.cluster_yml import ClusterYml, read_cluster_yml
 from autorke.drivers.rkefiles.errors import MergeBroken, WrongType
 from autorke.drivers.rkefiles.nodes import RkeNode, check_new_workers, with_usual_access, yaml_entry
-from autorke.drivers.rkefiles.yamltree import parse_tree
 
 _LINE = re.compile(r"[^\n\r\x85\u2028\u2029]*(?:\r\n|[\n\r\x85\u2028\u2029]|\Z)")
 
 
-def add_workers(text: str, nodes: Iterable[RkeNode]) -> str:
-    """The text with the workers at the end of its node list, reached by SSH as the other nodes are.
+def add_workers(before: ClusterYml, nodes: Iterable[RkeNode]) -> ClusterYml:
+    """The file with the workers at the end of its node list, reached by SSH as the other nodes are.
 
-    Raises NotAWorker, DuplicateNode or InvalidNode. The result is read back: anything but the expected node list is a
-    MergeBroken, and nothing is returned.
+    Raises NotAWorker, DuplicateNode or InvalidNode. What is returned was read back from the new text: anything but the
+    expected node list is a MergeBroken.
     """
-    before = read_cluster_yml(text)
     given = tuple(nodes)
     check_new_workers(before.nodes, given)
     added = tuple(with_usual_access(node, before.nodes, default_key_path=before.ssh_key_path) for node in given)
-    listed = _node_list(text)
+    text, listed = before.text, _node_list(before.tree)
     entries = [yaml_entry(node, default_key_path=before.ssh_key_path) for node in added]
     edited = _into_flow(text, listed, entries) if listed.flow_style else _into_block(text, listed, entries)
-    _check(before, added, edited)
-    return edited
+    after = read_cluster_yml(edited)
+    _check(before, added, after)
+    return after
 
 
-def _node_list(text: str) -> yaml.SequenceNode:
-    for key, value in parse_tree(text).value:
+def _node_list(tree: yaml.MappingNode) -> yaml.SequenceNode:
+    for key, value in tree.value:
         if key.value == "nodes" and isinstance(value, yaml.SequenceNode) and value.value:
             return value
     raise WrongType(
@@ -51,8 +50,7 @@ def _node_list(text: str) -> yaml.SequenceNode:
     )
 
 
-def _check(before: ClusterYml, added: Sequence[RkeNode], edited: str) -> None:
-    after = read_cluster_yml(edited)
+def _check(before: ClusterYml, added: Sequence[RkeNode], after: ClusterYml) -> None:
     rest_before = {key: value for key, value in before.document.items() if key != "nodes"}
     rest_after = {key: value for key, value in after.document.items() if key != "nodes"}
     kept = after.document["nodes"][: len(before.nodes)]

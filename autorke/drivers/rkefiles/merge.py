@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from typing import Any
 
 from autorke.drivers.rkefiles.errors import MergeBroken
@@ -29,28 +28,37 @@ def with_workers_added(
     exactly what was asked for.
     """
     check_new_workers(state.nodes, nodes)
-    document = deepcopy(dict(state.document))
-    for name in STATES:
-        _append(document[name]["rkeConfig"], nodes)
-        bundle = document[name]["certificatesBundle"]
-        document[name]["certificatesBundle"] = _with_certificates(bundle, certificates or {})
+    document = dict(state.document)
+    for name, others in (("desiredState", state.desired_nodes), ("currentState", state.nodes)):
+        document[name] = _with_nodes(document[name], others, nodes, certificates or {})
     merged = RkeState(document)
     check_merge(state, merged, nodes, tuple(certificates or ()))
     return merged
 
 
-def _append(config: dict[str, Any], nodes: Sequence[RkeNode]) -> None:
-    others = [node_from_state(entry) for entry in config["nodes"]]
+def _with_nodes(
+    part: Mapping[str, Any],
+    others: Sequence[RkeNode],
+    nodes: Sequence[RkeNode],
+    certificates: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """desiredState or currentState, which has the others, with more nodes. What stays is shared with it, not copied."""
+    config = part["rkeConfig"]
     key_path = str(config.get("sshKeyPath") or "")
     added = [with_usual_access(node, others, default_key_path=key_path) for node in nodes]
-    config["nodes"].extend(state_entry(node, config) for node in added)
+    listed = [*config["nodes"], *(state_entry(node, config) for node in added)]
+    return {
+        **part,
+        "rkeConfig": {**config, "nodes": listed},
+        "certificatesBundle": _with_certificates(part["certificatesBundle"], certificates),
+    }
 
 
 def _with_certificates(bundle: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """In rke's order of names, which is sorted; an untouched bundle keeps the order it has."""
     if not new:
         return dict(bundle)
-    joined = {**bundle, **deepcopy(dict(new))}
+    joined = {**bundle, **new}
     return {name: joined[name] for name in sorted(joined)}
 
 
@@ -62,18 +70,25 @@ def check_merge(before: RkeState, after: RkeState, added: Sequence[RkeNode], cer
     if after.ca_fingerprint != before.ca_fingerprint:
         raise MergeBroken(field="certificatesBundle.kube-ca", what="kube-ca")
     for name in STATES:
-        old, new = deepcopy(before.document[name]), deepcopy(after.document[name])
-        entries = new["rkeConfig"]["nodes"]
+        old, new = before.document[name], after.document[name]
         count = len(old["rkeConfig"]["nodes"])
-        fresh = [_identity(node_from_state(entry)) for entry in entries[count:]]
+        fresh = [_identity(node_from_state(entry)) for entry in new["rkeConfig"]["nodes"][count:]]
         if fresh != [_identity(node) for node in added]:
             raise MergeBroken(field=f"{name}.rkeConfig.nodes", what=f"{name}.rkeConfig.nodes")
-        del entries[count:]
-        for certificate in certificates:
-            new["certificatesBundle"].pop(certificate, None)
-            old["certificatesBundle"].pop(certificate, None)
-        if new != old or set(after.document) != set(before.document):
+        if _rest(new, count, certificates) != _rest(old, count, certificates):
             raise MergeBroken(field=name, what=name)
+    if set(after.document) != set(before.document):
+        raise MergeBroken(field="cluster.rkestate", what="cluster.rkestate")
+
+
+def _rest(part: Mapping[str, Any], count: int, certificates: Sequence[str]) -> dict[str, Any]:
+    """desiredState or currentState without what a merge may add: nodes behind the first `count`, these certificates."""
+    config, bundle = part["rkeConfig"], part["certificatesBundle"]
+    return {
+        **part,
+        "rkeConfig": {**config, "nodes": config["nodes"][:count]},
+        "certificatesBundle": {name: entry for name, entry in bundle.items() if name not in certificates},
+    }
 
 
 def _identity(node: RkeNode) -> tuple[object, ...]:

@@ -187,9 +187,9 @@ def _taint_entry(taint: Taint) -> dict[str, str]:
 
 def check_node(node: RkeNode) -> None:
     """Refuse what rke would refuse late or never (rke.md §1.4): raises InvalidNode naming the field."""
-    for what, value in (("address", node.address), ("internal_address", node.internal_address)):
-        if not _is_host(value):
-            raise _invalid(node, what, "既不是 IP 也不是小写主机名", "neither an IP address nor a lower-case host name")
+    _check_host(node, "address", node.address)
+    if node.internal_address != node.address:
+        _check_host(node, "internal_address", node.internal_address)
     if not _DNS_1123.match(node.hostname) or len(node.hostname) > 63:
         raise _invalid(
             node, "hostname_override", "须符合 DNS-1123 且不超过 63 个字符", "must be DNS-1123, at most 63 characters"
@@ -203,6 +203,11 @@ def check_node(node: RkeNode) -> None:
     if not node.roles or set(node.roles) - set(ROLES):
         raise _invalid(node, "role", "须为 controlplane、worker、etcd", "must be controlplane, worker or etcd")
     _check_labels(node)
+
+
+def _check_host(node: RkeNode, what: str, value: str) -> None:
+    if not _is_host(value):
+        raise _invalid(node, what, "既不是 IP 也不是小写主机名", "neither an IP address nor a lower-case host name")
 
 
 def _check_labels(node: RkeNode) -> None:

@@ -10,6 +10,7 @@ import json
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from autorke.drivers.rkefiles.cluster_yml import ClusterYml
@@ -32,7 +33,7 @@ _NEEDED_CERTIFICATES = (CA_NAME, "kube-node", "kube-proxy", "kube-apiserver", "k
 
 @dataclass(frozen=True)
 class RkeState:
-    """A whole state file. Keys and passwords are in `document`, so it has no repr()."""
+    """A whole state file, never changed. Keys and passwords are in `document`, so it has no repr()."""
 
     document: Mapping[str, Any] = field(repr=False)
 
@@ -49,10 +50,14 @@ class RkeState:
         bundle: Mapping[str, Mapping[str, Any]] = self.document["currentState"]["certificatesBundle"]
         return bundle
 
-    @property
+    @cached_property
     def nodes(self) -> tuple[RkeNode, ...]:
         """The nodes that the last successful run deployed."""
         return tuple(node_from_state(entry) for entry in self.current_config["nodes"])
+
+    @cached_property
+    def desired_nodes(self) -> tuple[RkeNode, ...]:
+        return tuple(node_from_state(entry) for entry in self.desired_config["nodes"])
 
     @property
     def ca_fingerprint(self) -> str:

@@ -38,7 +38,7 @@ DIFFERENT_PATHS = cluster("role: [controlplane, etcd], ssh_key_path: /k/a", "rol
     ],
 )
 def test_new_node_gets_the_key_path_that_all_nodes_name(before: str, line: str | None) -> None:
-    added = add_workers(before, [worker()]).removeprefix(before)
+    added = add_workers(read_cluster_yml(before), [worker()]).text.removeprefix(before)
     assert (line in added) if line else ("ssh_key" not in added)
 
 
@@ -51,7 +51,7 @@ def test_own_settings_of_the_new_node_stay() -> None:
 
 def test_inline_key_common_to_all_nodes_is_given_to_the_new_one() -> None:
     before = cluster(f"role: [controlplane, etcd, worker], ssh_key: {json.dumps(KEY)}")
-    after = read_cluster_yml(add_workers(before, [worker()]))
+    after = add_workers(read_cluster_yml(before), [worker()])
     assert after.nodes[1].ssh_key == KEY
     assert KEY not in repr(after.nodes[1])
 
@@ -72,7 +72,7 @@ def test_every_key_of_a_node_reaches_cluster_yml() -> None:
         "taints": [{"key": "a", "value": "b", "effect": "NoSchedule"}],
     }
     node = read_node_entry(json.dumps(entry))
-    added = read_cluster_yml(add_workers(DIFFERENT_PATHS, [node])).document["nodes"][-1]
+    added = add_workers(read_cluster_yml(DIFFERENT_PATHS), [node]).document["nodes"][-1]
     assert {**added, "role": None} == {**entry, "role": None}
 
 

@@ -13,7 +13,7 @@ BEFORE = read_cluster_yml(COMMENTED)
 
 
 def test_added_worker_is_the_only_difference_and_not_dangerous() -> None:
-    diff = diff_clusters(BEFORE, read_cluster_yml(add_workers(COMMENTED, [worker("10.0.0.3", "w3")])))
+    diff = diff_clusters(BEFORE, add_workers(BEFORE, [worker("10.0.0.3", "w3")]))
     assert [node.address for node in diff.added] == ["10.0.0.3"]
     assert (diff.removed, diff.changed, diff.settings, diff.dangerous) == ((), (), (), ())
 

@@ -15,6 +15,11 @@ from autorke.drivers.rkefiles.nodes import RkeNode, Taint
 from tests.drivers.rkefiles.examples import COMMENTED, text, worker
 
 
+def added(before: str, *nodes: RkeNode) -> str:
+    """The text with these workers."""
+    return add_workers(read_cluster_yml(before), nodes).text
+
+
 def inserted(before: str, after: str) -> str:
     """What `after` has in one piece more than `before`."""
     start = next((i for i, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), len(before))
@@ -24,7 +29,7 @@ def inserted(before: str, after: str) -> str:
 
 
 def test_only_new_lines_are_inserted_in_the_style_of_the_file() -> None:
-    after = add_workers(COMMENTED, [worker("10.0.0.3", "w3", labels={"zone": "true"})])
+    after = added(COMMENTED, worker("10.0.0.3", "w3", labels={"zone": "true"}))
     before_lines, after_lines = COMMENTED.splitlines(), after.splitlines()
     at = before_lines.index("      # end of w2") + 1
     assert after_lines[:at] == before_lines[:at]
@@ -57,7 +62,7 @@ def test_only_new_lines_are_inserted_in_the_style_of_the_file() -> None:
 )
 def test_nothing_else_changes_in_any_layout(before: str) -> None:
     new = worker("10.9.0.3", "w3", taints=(Taint("k", "v", "NoSchedule"),), internal_address="10.8.0.3")
-    after = add_workers(before, [new])
+    after = added(before, new)
 
     assert "10.9.0.3" in inserted(before, after)
     nodes = read_cluster_yml(after).nodes
@@ -66,14 +71,14 @@ def test_nothing_else_changes_in_any_layout(before: str) -> None:
 
 
 def test_several_workers_keep_their_order() -> None:
-    after = add_workers(COMMENTED, [worker("10.0.0.3", "w3"), worker("10.0.0.4", "w4")])
+    after = added(COMMENTED, worker("10.0.0.3", "w3"), worker("10.0.0.4", "w4"))
     assert [node.hostname for node in read_cluster_yml(after).nodes] == ["cp1", "w2", "w3", "w4"]
 
 
 def test_worker_added_with_controlplane_or_etcd_role_is_impossible() -> None:
     for roles in (("controlplane", "worker"), ("worker", "etcd"), ("etcd",)):
         with pytest.raises(NotAWorker):
-            add_workers(COMMENTED, [worker("10.0.0.3", "w3", roles=roles)])
+            added(COMMENTED, worker("10.0.0.3", "w3", roles=roles))
 
 
 @pytest.mark.parametrize(
@@ -88,13 +93,13 @@ def test_worker_added_with_controlplane_or_etcd_role_is_impossible() -> None:
 )
 def test_taken_or_hostile_values_are_refused(node: RkeNode, error: type[RkeFileError]) -> None:
     with pytest.raises(error):
-        add_workers(COMMENTED, [node])
+        added(COMMENTED, node)
 
 
 @pytest.mark.parametrize("before", ["nodes: []\n", "nodes:\n", "ssh_key_path: /a\n"])
 def test_a_cluster_without_nodes_gets_none(before: str) -> None:
     with pytest.raises(WrongType):
-        add_workers(before, [worker()])
+        added(before, worker())
 
 
 label_values = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,20}[A-Za-z0-9])?", fullmatch=True)
@@ -115,7 +120,7 @@ def test_any_labels_survive_any_layout(labels: dict[str, str], comment: str, ind
         f"# {comment}",
     ]
     before = "\n".join([*lines, "ssh_key_path: /a"]) + ("\n" if final_newline else "")
-    after = add_workers(before, [worker("10.0.0.2", "w2", labels=labels)])
+    after = added(before, worker("10.0.0.2", "w2", labels=labels))
     assert dict(read_cluster_yml(after).nodes[-1].labels) == labels
     assert after.startswith("\n".join(lines[:5]))
     assert after.endswith(before[len("\n".join(lines[:5])) + 1 :])

@@ -144,7 +144,7 @@ def test_state_of_other_machines_is_refused(good: RkeState) -> None:
 
 
 def test_node_that_was_never_deployed_is_named(good: RkeState) -> None:
-    cluster = read_cluster_yml(add_workers(text("cluster.yml"), [worker()]))
+    cluster = add_workers(read_cluster_yml(text("cluster.yml")), [worker()])
     with pytest.raises(StateLacksNode) as caught:
         check_belongs(good, cluster)
     assert "127.0.0.24" in caught.value.message.en
