@@ -54,8 +54,12 @@ def append_only(table: FromClause) -> None:
         event.listen(table, "after_create", DDL(statement))  # type: ignore[no-untyped-call]
 
 
-def make_engine(url: str, *, pool_size: int = 5) -> Engine:
-    """An engine whose sessions cannot hold a row lock for long: the server cuts a frozen client off (engine.md §1)."""
+def make_engine(url: str, *, pool_size: int = 15) -> Engine:
+    """An engine whose sessions cannot hold a row lock for long: the server cuts a frozen client off (engine.md §1).
+
+    `pool_size` connections are kept for the next; ten more are made at need and closed again. A crowd must find those
+    of the crowd before: a new one is a fork and a sign-in at the server, and on a machine under load takes seconds.
+    """
     engine = create_engine(
         url,
         pool_size=pool_size,

@@ -98,6 +98,19 @@ class DatabaseUnavailable(Unavailable):
     text = Text(zh="数据库暂时不可用", en="The database is not available at the moment")
 
 
+class DatabaseFull(Unavailable):
+    """Nothing is lost: what could not be written was not accepted. Reading may go on meanwhile."""
+
+    code = "database-full"
+    text = Text(
+        zh="数据库没有空间了，这次请求没有保存", en="The database has no space left; this request was not saved"
+    )
+    remedy = Text(
+        zh="请管理员在数据库所在磁盘上腾出空间，然后再试",
+        en="Ask an admin to free space on the database's disk, then try again",
+    )
+
+
 class TooManyStreams(Unavailable):
     code = "too-many-streams"
     text = Text(zh="本进程的事件流已达上限 {limit}", en="This process already serves {limit} event streams")

@@ -30,12 +30,13 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
-from autorke.core.errors import AutoRkeError
+from autorke.core.errors import AutoRkeError, Unavailable
 from autorke.core.events import PREFIX
 from autorke.core.hints import CHANNEL
 from autorke.core.settings import get_settings
-from autorke.web import problems
+from autorke.web import problems, translate
 from autorke.web.errors import TooManyStreams
 from autorke.web.hearing import Hearing, Memory, Sees
 
@@ -300,6 +301,11 @@ async def _guarded(
         lang = problems.language(request.headers.get("accept-language", ""))
         told = problems.body(error, instance=request.state.request_id, lang=lang)
         yield format_sse_event(data_str=json.dumps(told, ensure_ascii=False), event="problem")
+    except SQLAlchemyError as error:  # no refusal: the stream ends, its client comes back and is told 503 or goes on
+        known = translate.database(error)
+        if known.status >= 500 and not isinstance(known, Unavailable):
+            raise
+        log.warning("a stream ends: the database does not answer", extra={"code": known.code})
 
 
 def stream(

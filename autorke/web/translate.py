@@ -134,7 +134,7 @@ def database(error: SQLAlchemyError) -> AutoRkeError:
         case "22", _:
             return errors.ValueNotStorable()
         case (("08" | "57" | "53" | "25"), _):
-            return errors.DatabaseUnavailable()
+            return errors.DatabaseFull() if state == "53100" else errors.DatabaseUnavailable()
     if error.connection_invalidated or type(error.orig).__name__ == "OperationalError":
         return errors.DatabaseUnavailable()
     if type(error.orig).__name__ == "DataError":  # psycopg refuses NUL before the server sees it: no SQLSTATE

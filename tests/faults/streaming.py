@@ -5,12 +5,14 @@ silent: what each has put together is what is stored, byte by byte, and the api'
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +69,7 @@ def run(seed: int, rounds: int) -> dict[str, Any]:
     return {
         "readers": rounds,
         "cuts": sum(reader.cuts for reader in readers),
-        "busy_answers": sum(reader.refused for reader in readers),
+        "busy_answers": dict(sum((reader.refused for reader in readers), Counter())),
         "log_bytes": sum(map(len, stored.values())),
         "bytes_read": found,
         "different": 0,
@@ -177,7 +179,7 @@ class Reader:
         self.cursor = ""
         self.logs: dict[str, bytearray] = {}
         self.cuts = 0
-        self.refused = 0
+        self.refused: Counter[str] = Counter()
         self.read = 0
 
     def size(self) -> int:
@@ -193,7 +195,7 @@ class Reader:
             writer.write(head.encode())
             answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
             if b" 503 " in answer[:20]:  # busy: whoever follows comes back, as pages and the command line do
-                self.refused += 1
+                self.refused[_code(answer, await asyncio.wait_for(reader.readexactly(_length(answer)), 60))] += 1
                 await asyncio.sleep(1)
                 return
             assert b" 200 " in answer[:20], answer
@@ -219,6 +221,19 @@ class Reader:
                 assert event.data["from"] == len(known), (event.data["from"], len(known))
                 known += event.data["text"].encode()
                 assert event.data["to"] == len(known), (event.data["to"], len(known))
+
+
+def _length(head: bytes) -> int:
+    return int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+
+
+def _code(head: bytes, body: bytes) -> str:
+    """Why the api is busy. Raises AssertionError for an answer that does not say when to come back."""
+    problem: dict[str, Any] = json.loads(body)
+    assert b"application/problem+json" in head, head
+    assert b"retry-after:" in head.lower(), head
+    assert problem["remedy"]["en"], problem
+    return str(problem["code"])
 
 
 def _unchunked(data: bytes) -> bytes:

@@ -119,6 +119,7 @@ def test_a_refusal_does_not_repeat_the_value(api: Api) -> None:
         ("SELECT E'\\x00'::jsonb", 422, "value-not-storable"),
         ("SET LOCAL statement_timeout = '5ms'; SELECT pg_sleep(1)", 409, "concurrent-change"),
         ("SELECT pg_terminate_backend(pg_backend_pid())", 503, "database-unavailable"),
+        ("DO $$ BEGIN RAISE disk_full; END $$", 503, "database-full"),
         ("SELECT nonsense", 500, "internal-error"),
     ],
 )  # fmt: skip

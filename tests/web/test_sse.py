@@ -9,7 +9,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from starlette.applications import Starlette
 from starlette.requests import Request
 
@@ -207,6 +209,38 @@ def test_a_caller_who_loses_the_right_is_told_and_cut_off(monkeypatch: pytest.Mo
                 await anext(stream)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("kind", [psycopg.errors.DiskFull, psycopg.errors.AdminShutdown, psycopg.OperationalError])
+def test_a_stream_ends_without_a_word_when_the_database_is_away(kind: type[psycopg.Error]) -> None:
+    """Its client comes back by itself; a problem in mid-stream would tell him that he may no longer look."""
+
+    async def scenario() -> list[Any]:
+        book = Book("a")
+
+        def away(cursor: str | None) -> Rows:
+            if cursor is not None:
+                raise OperationalError("select", {}, kind("away"))
+            return book.since(cursor)
+
+        async with _started() as wakeups:
+            stream: AsyncIterator[Any] = aiter(sse.stream(_request(wakeups), "book", away, None).body_iterator)
+            return [_parse(part)["event"] async for part in stream]
+
+    assert asyncio.run(scenario()) == ["note"]
+
+
+def test_a_bug_in_a_reading_is_no_outage() -> None:
+    async def scenario() -> None:
+        def wrong(_cursor: str | None) -> Rows:
+            raise ProgrammingError("select nonsense", {}, psycopg.errors.UndefinedColumn("nonsense"))
+
+        async with _started() as wakeups:
+            async for _ in sse.stream(_request(wakeups), "book", wrong, None).body_iterator:
+                raise AssertionError("nothing comes")
+
+    with pytest.raises(ProgrammingError):
+        asyncio.run(scenario())
 
 
 def test_shutdown_ends_open_streams_at_once() -> None:
