@@ -14,6 +14,12 @@ from tests.sshd import sshd
 __all__ = ["api", "secret_key", "sshd"]
 
 
+@pytest.fixture(autouse=True)
+def _piped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody watches: what is said is as wide as it wants, however wide the terminal is that started the tests."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def site(api: Api, tmp_path: Path) -> Iterator[Site]:
     with standing(api, tmp_path) as site:
