@@ -47,6 +47,7 @@ def make_app() -> Celery:
         },
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=3,
+        broker_connection_max_retries=None,
         worker_soft_shutdown_timeout=10,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_send_task_events=False,

@@ -17,6 +17,7 @@ from autorke.worker import tasks
 __all__ = ["app", "tasks"]
 
 wire()
+app.conf.worker_consumer = "autorke.worker.consumer:Consumer"
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

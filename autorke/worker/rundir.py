@@ -15,7 +15,17 @@ from autorke.worker import process
 
 PREFIX = "autorke-"
 OWNER = "attempt"  # names the attempt; locked for as long as its runner lives
+ROOM = 1_000_000
+"""Bytes: keys, an inventory, Ansible's records of a few machines. Long before, `stuck` tells that it becomes full."""
 OURS = re.compile(re.escape(PREFIX) + "[0-9a-f]{12}")
+
+
+def has_room(parent: Path) -> bool:
+    """Can a run keep its private files there? Where it cannot, none may begin: it would fail half-way."""
+    try:
+        return shutil.disk_usage(parent).free >= ROOM
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -23,7 +33,11 @@ def private_dir(parent: Path, attempt_id: UUID) -> Iterator[Path]:
     """A directory that only this user can enter, gone when the block ends."""
     path = parent / f"{PREFIX}{attempt_id.hex[-12:]}"  # short: sockets live below it
     path.mkdir(mode=0o700)
-    owner = os.open(path / OWNER, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    try:
+        owner = os.open(path / OWNER, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except OSError:  # no room: without its owner nobody would sweep it
+        path.rmdir()
+        raise
     try:
         fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.write(owner, str(attempt_id).encode())

@@ -12,7 +12,7 @@ from autorke.core.db import transaction
 from autorke.core.queue import CANARY, LAUNCH, app
 from autorke.core.settings import get_settings
 from autorke.stuck.hosts import canary_taken
-from autorke.worker import process
+from autorke.worker import process, rundir
 from autorke.worker.launcher import request_runner
 from autorke.workflow import attempts, lifecycle
 from autorke.workflow.attempts import Claim
@@ -26,8 +26,11 @@ RUNNER = ["-m", "autorke.worker.runner"]
 
 @app.task(name=LAUNCH)  # type: ignore[untyped-decorator]
 def launch(attempt_id: str) -> None:
-    """Claim the attempt, if there is anything to claim, and start its runner."""
+    """Claim the attempt, if there is anything to claim, and start its runner. A host without room leaves it alone."""
     settings = get_settings()
+    if not rundir.has_room(settings.run_dir):
+        log.warning("no room in the run directory: claiming nothing", extra={"run_dir": str(settings.run_dir)})
+        return
     with transaction() as session:
         held = attempts.claim(
             session,

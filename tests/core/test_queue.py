@@ -25,6 +25,7 @@ EXPECTED: dict[str, Any] = {
     "worker_enable_remote_control": False,
     "worker_hijack_root_logger": False,
     "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
     "task_publish_retry": False,
 }
 
