@@ -12,17 +12,19 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from autorke.core import db
+from autorke.web.problems import MEDIA_TYPE
 from autorke.workflow import journal
 from tests.faults.live import Live
 from tests.story.people import Person
 
+UNANSWERED = "unanswered"
 MACHINES = [f"m{number}" for number in range(1, 41)]
 OPEN = text("select id::text, state from ticket where id::text = any(:ids) and ended_at is null")
 GATES = text(
@@ -61,7 +63,16 @@ class Crowd:
     tickets: list[str] = field(default_factory=list)
     open: set[str] = field(default_factory=set)
     refused: Counter[str] = field(default_factory=Counter)
+    signed: int = 0
+    """Decisions that the api has taken."""
+    answered: int = 0
+    """Requests that the api has carried out."""
+    dishonest: list[str] = field(default_factory=list)
+    """Answers that blame nobody and say no remedy: whatever fails, the api must tell it as problem+json."""
     accepting: bool = True
+    signing: bool = True
+    _wish: tuple[dict[str, Any], str] | None = None
+    """A ticket whose opening was not answered yet: it is asked for again with the same key, as a page does."""
 
     def work(self) -> None:
         """One look at everything; what the api or the database refuses now is tried at the next look."""
@@ -78,9 +89,9 @@ class Crowd:
             return
         while self.accepting and len(self.open) < self.width and self.submit():
             pass
-        for ticket, found in gates.items():
+        for ticket, found in gates.items() if self.signing else ():
             body = {"gates": found, "decision": "approve", "comment": "read"}
-            self.ask(self.approver, f"/tickets/{ticket}/decisions", body)
+            self.signed += self.ask(self.approver, f"/tickets/{ticket}/decisions", body) is not None
         for row in unknown:
             body = {"verdicts": {node: self.done(row.ticket, node) for node in row.nodes}, "reason": "looked at it"}
             self.ask(self.approver, f"/tickets/{row.ticket}/attempts/{row.attempt}/resolution", body)
@@ -92,39 +103,63 @@ class Crowd:
         self.accepting = False
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            if self._wish is not None:
+                self.submit()
             look()
-            if not self.open:
+            if not self.open and self._wish is None:
                 return
         with self.engine.connect() as connection:
             stand = [tuple(row) for row in connection.execute(_STANDS, {"ids": list(self.open)})]
         raise AssertionError(f"P7: not every ticket ends: {stand}")
 
     def submit(self) -> bool:
-        nodes = self.dice.sample(MACHINES, self.dice.randint(1, 3))
-        milliseconds = self.dice.randint(100, self.longest)
-        request = {"journal": str(self.live.journal), "nodes": nodes, "ms": milliseconds}
-        key = {"Idempotency-Key": f"ticket {len(self.tickets)} {nodes}"}
-        made = self.ask(self.requester, "/tickets", {"flow": "field", "request": request}, key)
+        form, key = self._wish = self._wish or self._new_wish()
+        made = self.ask(self.requester, "/tickets", {"flow": "field", "request": form}, {"Idempotency-Key": key})
         if made is None:
             return False
+        self._wish = None
         self.tickets.append(made["id"])
         self.open.add(made["id"])
         return True
 
+    def _new_wish(self) -> tuple[dict[str, Any], str]:
+        nodes = self.dice.sample(MACHINES, self.dice.randint(1, 3))
+        milliseconds = self.dice.randint(100, self.longest)
+        return {"journal": str(self.live.journal), "nodes": nodes, "ms": milliseconds}, f"key {uuid4()}"
+
     def ask(self, person: Person, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Any:
+        """What the api says; None for a refusal, or when nobody answers, which is counted by its kind."""
         try:
             answer = person.http.post(path, json=body, headers=headers)
         except httpx.HTTPError as error:
-            self.refused[type(error).__name__] += 1
+            self.refused[f"{UNANSWERED}: {type(error).__name__}"] += 1
             return None
         if answer.is_error:
-            self.refused[str(answer.status_code)] += 1
+            self.refused[_told(answer)] += 1
+            if answer.status_code >= 500 and not _honest(answer):
+                self.dishonest.append(f"{path}: {answer.status_code} {answer.text}")
             return None
+        self.answered += 1
         return answer.json()
+
+    def unanswered(self) -> int:
+        return sum(count for kind, count in self.refused.items() if kind.startswith(UNANSWERED))
 
     def done(self, ticket: str, node: str) -> bool:
         """The person's look at the machine: the tool's own last word."""
         return any(line[0] == "END" and line[1:3] == [ticket, node] for line in lines(self.live))
+
+
+def _told(answer: httpx.Response) -> str:
+    said = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+    return f"{answer.status_code} {said.get('code', '')}".strip()
+
+
+def _honest(answer: httpx.Response) -> bool:
+    """503 as problem+json that says when to come back and what helps."""
+    if answer.status_code != 503 or not answer.headers.get("content-type", "").startswith(MEDIA_TYPE):
+        return False
+    return bool(answer.headers.get("retry-after") and answer.json()["remedy"]["en"])
 
 
 def lines(live: Live) -> list[list[str]]:
@@ -139,6 +174,7 @@ def judge(crowd: Crowd) -> dict[str, Any]:
     wrong += [f"two tools at {line[2]} (P2)" for line in said if line[0] == "OVERLAP"]
     wrong += [f"ticket {ticket} did not end (P7)" for ticket in crowd.open]
     wrong += _again_without_a_person(crowd, said)
+    wrong += [f"an answer that is no help: {it}" for it in crowd.dishonest[:3]]
     with crowd.engine.connect() as connection, db.new_session() as session:
         states = dict(
             connection.execute(text("select state, count(*) from ticket group by 1")).all()  # type: ignore[arg-type]
@@ -173,7 +209,8 @@ def judge(crowd: Crowd) -> dict[str, Any]:
         "lost_tickets": 0,
         "unknown": unknown,
         "given_up_before_effect_and_repeated": again,
-        "refusals_met_by_people": dict(crowd.refused),
+        "requests_carried_out": crowd.answered,
+        "requests_not_carried_out": dict(crowd.refused),
     }
 
 

@@ -26,7 +26,7 @@ from autorke.core import db
 from autorke.core.ids import new_id
 from autorke.embedded.account import private_directory
 from autorke.embedded.binaries import PG_VARIABLE, find_postgres
-from autorke.embedded.postgres import DATABASE, SUPERUSER, Postgres, create_database, initialise
+from autorke.embedded.postgres import DATABASE, SUPERUSER, Postgres, initialise
 from autorke.embedded.throwaway import scratch_directory
 from autorke.workflow import safemode
 from bench import CannotRun
@@ -89,11 +89,7 @@ def _pair() -> Iterator[Pair]:
     with scratch_directory() as folder:
         made = servers.postgres_at(folder / "one", binaries, SETTINGS)
         initialise(made)
-        with servers.serving(servers.Server(made.service(), made.url(DATABASE), made.sockets)) as primary:
-            create_database(made)
-            engine = db.make_engine(primary.url)
-            db.Base.metadata.create_all(engine)
-            engine.dispose()
+        with servers.with_tables(made) as primary:
             wire = private_directory(folder / "wire", made.account)
             with between(wire / ".s.PGSQL.5432", str(made.sockets / ".s.PGSQL.5432")) as stream:
                 copy = _copied(folder, made, wire)

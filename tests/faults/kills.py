@@ -80,7 +80,7 @@ class Storm:
             "reconciler": lambda: self._child("launcher", leaders=False),
             "celery": lambda: self._whole("celery"),
             "launcher": lambda: self._whole("launcher"),
-            "api": lambda: self._whole("api"),
+            "api": self._api,
             "broker": self._broker,
             "database": self._database,
         }
@@ -143,6 +143,16 @@ class Storm:
     def _whole(self, what: str) -> bool:
         name = self.dice.choice([name for name in self.live.names if name.partition("-")[0] == what])
         return _signal(self.live.processes[name].pid, signal.SIGKILL)
+
+    def _api(self) -> bool:
+        """Who asks before it is started again gets no answer: `requests_not_carried_out` must know of it."""
+        if not self._whole("api"):
+            return False
+        self.live.processes["api"].wait(10)
+        before = self.crowd.unanswered()
+        self.crowd.submit()
+        assert self.crowd.unanswered() > before, "a dead api has answered, or nobody counts what is not answered"
+        return True
 
     def _broker(self) -> bool:
         self.broker.stop(signal.SIGKILL)  # it keeps nothing on disk: all hints are gone

@@ -140,9 +140,11 @@ def stack(
     hosts: int = 2,
     urls: dict[str, str] | None = None,
     prefix: dict[str, list[str]] | None = None,
+    run_dirs: dict[str, Path] | None = None,
     **settings: str,
 ) -> Iterator[Live]:
-    """Start everything and wait until it is healthy. `urls`: the database's URL as a host sees it, by host."""
+    """Start everything and wait until it is healthy. `urls`: the database's URL as a host sees it, by host; `run_dirs`:
+    where a host's runs keep private files, by host."""
     with tempfile.TemporaryDirectory(prefix="arke-", dir="/dev/shm") as folder:
         place = Path(folder)
         per_host: dict[str, dict[str, str]] = {}
@@ -151,7 +153,7 @@ def stack(
             per_host[number] = {
                 "AUTORKE_RUNNER_ID": f"host-{number}",
                 "AUTORKE_LAUNCHER_SOCKET": str(place / number / "l.sock"),
-                "AUTORKE_RUN_DIR": str(place / number),
+                "AUTORKE_RUN_DIR": str((run_dirs or {}).get(number, place / number)),
                 **({"AUTORKE_DATABASE_URL": urls[number]} if urls and number in urls else {}),
             }
         environ = {

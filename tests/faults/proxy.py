@@ -1,8 +1,9 @@
 """A proxy between a process and its server, which can be told to cut, stall, delay or slice what passes.
 
-`python -m tests.faults.proxy LISTEN TARGET` (Unix socket paths, or host:port). What the file LISTEN.mode says holds at
-once: `pass`, `cut` (connections are reset, new ones too), `hole` (nothing passes, nothing is closed), `slow:MS`,
-`slice:BYTES`. A process of its own, so that no thread is there when a test forks.
+`python -m tests.faults.proxy LISTEN TARGET [PORT]`: LISTEN is a Unix socket's path, TARGET one too or host:port; with
+PORT the proxy listens there on 127.0.0.1 as well. What the file LISTEN.mode says holds at once: `pass`, `cut`
+(connections are reset, new ones too), `hole` (nothing passes, nothing is closed), `slow:MS`, `slice:BYTES`. A process
+of its own, so that no thread is there when a test forks.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ class Proxy:
 
 
 @contextmanager
-def between(listen: Path, target: str) -> Iterator[Proxy]:
-    """A proxy at a Unix socket path for the length of the block."""
+def between(listen: Path, target: str, port: int | None = None) -> Iterator[Proxy]:
+    """A proxy at a Unix socket path for the length of the block, and at a port of this machine if one is given."""
     proxy = Proxy(listen)
     proxy.set("pass")
-    child = subprocess.Popen([sys.executable, "-m", "tests.faults.proxy", str(listen), target])
+    words = [str(listen), target, *([str(port)] if port else [])]
+    child = subprocess.Popen([sys.executable, "-m", "tests.faults.proxy", *words])
     try:
         until(listen.exists, 30, "the proxy listens")
         yield proxy
@@ -114,9 +116,11 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def _main(listen: str, target: str) -> None:
+async def _main(listen: str, target: str, port: str = "") -> None:
     relay = _Relay(listen, target)
     os.umask(0)  # a server's own user connects too
+    if port:
+        await asyncio.start_server(relay.serve, "127.0.0.1", int(port))
     server = await asyncio.start_unix_server(relay.serve, listen)
     async with server:
         await relay.watch()

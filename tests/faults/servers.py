@@ -77,12 +77,19 @@ def database(binaries: PostgresBinaries | None = None, settings: Sequence[str] =
     with scratch_directory() as place:
         made = postgres_at(place, binaries, settings)
         initialise(made)
-        with serving(Server(made.service(), made.url(DATABASE), made.sockets)) as server:
-            create_database(made)
-            engine = db.make_engine(server.url)
-            db.Base.metadata.create_all(engine)
-            engine.dispose()
+        with with_tables(made) as server:
             yield server
+
+
+@contextmanager
+def with_tables(made: Postgres) -> Iterator[Server]:
+    """The server of a data directory that is initialised, with all tables of the product."""
+    with serving(Server(made.service(), made.url(DATABASE), made.sockets)) as server:
+        create_database(made)
+        engine = db.make_engine(server.url)
+        db.Base.metadata.create_all(engine)
+        engine.dispose()
+        yield server
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from bench import CannotRun
 from bench.faults import PROGRAMME
 
 SEED = 20_261
-ROUNDS = {"T2-field": 6, "T3": 10, "T6-failover": 1, "T7": 1}
+ROUNDS = {"T2-field": 6, "T3": 10, "T6-disk": 1, "T6-failover": 1, "T7": 1}
 
 
 @pytest.mark.faults
