@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from autorke.checks.context import ClusterContext
 from autorke.checks.facts import ControlHostFacts
 from autorke.core.errors import AutoRkeError
-from autorke.drivers.rkefiles.cluster_yml import ClusterYml, read_cluster_yml
-from autorke.drivers.rkefiles.rkestate import RkeState, read_state
+from autorke.drivers.rkefiles.cluster_yml import ClusterYml
+from autorke.drivers.rkefiles.rkestate import RkeState
 
 _UTC_TIME, _VERSION = 0x17, 0xA0
 
@@ -37,12 +37,12 @@ def read_cluster(context: ClusterContext, control_hosts: tuple[ControlHostFacts,
     """Parse the texts of the context. Nothing is raised: a file that cannot be used is a fact."""
     config, config_error = None, None
     try:
-        config = read_cluster_yml(context.cluster_yml)
+        config = context.files.config(context.cluster_yml)
     except AutoRkeError as error:
         config_error = error
     state, state_error = None, None
     try:
-        state = read_state(context.rkestate)
+        state = context.files.state(context.rkestate)
     except AutoRkeError as error:
         state_error = error
     certificates = _certificates(state) if state is not None else ()

@@ -14,6 +14,7 @@ from typing import Any
 
 from autorke.core.errors import Text
 from autorke.drivers.base import SshTarget
+from autorke.drivers.rkefiles.files import Files
 from autorke.drivers.rkefiles.nodes import Taint
 
 __all__ = [
@@ -205,6 +206,8 @@ class ClusterContext:
     other_runs: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     initialise_follows: bool = False
+    files: Files = field(default_factory=Files, repr=False, compare=False)
+    """Reads both texts."""
 
 
 def live_node(body: Mapping[str, Any]) -> LiveNode:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from autorke.checks.context import ClusterSettings, Port
 from autorke.drivers.rkefiles.errors import RkeFileError
-from autorke.drivers.rkefiles.rkestate import read_state
+from autorke.drivers.rkefiles.rkestate import RkeState, read_state
 
 COMPONENT_PORTS = (
     Port(10250, "tcp", "kubelet"),
@@ -76,11 +76,11 @@ def settings_of(rke_config: Mapping[str, Any]) -> ClusterSettings:
     return _with_cri_dockerd(settings, rke_config)
 
 
-def settings_in(rkestate: str) -> ClusterSettings:
+def settings_in(rkestate: str, *, read: Callable[[str], RkeState] = read_state) -> ClusterSettings:
     """The settings of the current state in the text of a rkestate. A state that cannot be read gives empty settings:
     the check `rkestate` then says so, and speaks for the checks that would need them."""
     try:
-        return settings_of(read_state(rkestate).current_config)
+        return settings_of(read(rkestate).current_config)
     except RkeFileError:
         return ClusterSettings(kubernetes_version="", ports=worker_ports("", {}))
 

@@ -152,6 +152,12 @@ def current(session: Session, cluster_id: UUID) -> list[Node]:
     return list(session.scalars(query.order_by(Node.hostname, Node.id)))
 
 
+def addresses(session: Session, cluster_id: UUID) -> list[str]:
+    """Of the nodes that serve this cluster now."""
+    query = select(Node.address).where(Node.cluster_id == cluster_id, Node.left_at.is_(None))
+    return list(session.scalars(query))
+
+
 def remove(session: Session, cluster: Cluster, addresses: Sequence[str], *, ticket_id: UUID) -> list[Node]:
     """End these memberships and free the machines. Raises NotFound naming an address that does not serve."""
     wanted = {canonical(address) for address in addresses}

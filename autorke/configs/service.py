@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from autorke.core import crypto
 from autorke.core.errors import NotFound
 from autorke.core.ids import new_id
 from autorke.drivers.rkefiles.cluster_yml import ClusterYml
-from autorke.drivers.rkefiles.rkestate import read_state
+from autorke.drivers.rkefiles.rkestate import RkeState, read_state
 
 Kind = TypeVar("Kind", ConfigRevision, StateRevision)
 AnyRevision = ConfigRevision | StateRevision
@@ -86,12 +86,13 @@ def add_state(
     ca_fingerprint: str,
     ticket_id: UUID | None = None,
     parent: int | None = None,
+    read: Callable[[str], RkeState] = read_state,
 ) -> StateRevision:
     """Append a cluster.rkestate of this CA whose current nodes are exactly the expected addresses.
 
     Raises like `add_config`, CaChanged, and RkeFileError for a file that must not be used.
     """
-    state = read_state(content)
+    state = read(content)
     if state.ca_fingerprint != ca_fingerprint:
         raise CaChanged(field="state", expected=ca_fingerprint[:16], actual=state.ca_fingerprint[:16])
     addresses = _expected("cluster.rkestate", (node.address for node in state.nodes), expected_nodes)

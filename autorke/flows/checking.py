@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from autorke.checks.table import Check
 from autorke.core.canonical import sha256_hex, without_floats
 from autorke.core.db import transaction
 from autorke.core.redact import Secrets
+from autorke.drivers.rkefiles.files import Files
 from autorke.flows import cluster_view, machine_facts
 from autorke.flows.cluster_view import ClusterView, LiveView
 from autorke.flows.targets import ssh_targets
@@ -42,7 +43,7 @@ def check(ctx: Context, nodes: Sequence[Node], *, initialise_follows: bool) -> C
             ctx.log(f"{result.level.value}: {result.check}: {result.seen.en}", by_name.get(result.node))
 
     purpose = f"{ctx.step_key}, ticket {ctx.ticket_number}"
-    asked = Look(ctx.params.cluster_id, purpose, ctx.secrets, joined_before(ctx))
+    asked = Look(ctx.params.cluster_id, purpose, ctx.secrets, joined_before(ctx), files=cluster_view.files_of(ctx))
     checked = look(asked, nodes, initialise_follows=initialise_follows, on_result=tell)
     with transaction() as session:
         machine_facts.record(session, checked.report.facts, {node.name: UUID(node.id) for node in nodes})
@@ -52,13 +53,14 @@ def check(ctx: Context, nodes: Sequence[Node], *, initialise_follows: bool) -> C
 @dataclass(frozen=True)
 class Look:
     """On whose behalf machines are looked at: cluster, purpose for the audit, where secrets are registered, the nodes
-    that the same ticket has begun to join, and who asked (None: the platform itself)."""
+    that the same ticket has begun to join, who asked (None: the platform itself), and what reads the files."""
 
     cluster_id: UUID
     purpose: str
     secrets: Secrets
     begun: frozenset[str] = frozenset()
     actor: Actor | None = None
+    files: Files = field(default_factory=Files, repr=False)
 
 
 def look(asked: Look, nodes: Sequence[Node], *, initialise_follows: bool, **more: Any) -> Checked:
@@ -66,10 +68,11 @@ def look(asked: Look, nodes: Sequence[Node], *, initialise_follows: bool, **more
     ids = {UUID(node.id): node.name for node in nodes}
     who: dict[str, Any] = {"purpose": asked.purpose, "secrets": asked.secrets, "actor": asked.actor}
     with transaction() as session:
-        view = cluster_view.load(session, asked.cluster_id, logins="control", **who)
+        view = cluster_view.load(session, asked.cluster_id, logins="control", files=asked.files, **who)
+        serving = cluster_view.serving(session, asked.cluster_id)
         targets = ssh_targets(session, ids, names=ids, **who)
     live = cluster_view.read_live(view)
-    context = cluster_view.check_context(view, live, initialise_follows=initialise_follows)
+    context = cluster_view.check_context(view, live, serving, initialise_follows=initialise_follows)
     workers = [_worker(node, targets[UUID(node.id)], node.id in asked.begun) for node in nodes]
     return Checked(run_checks(workers, context, **more), view, live)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -25,9 +25,10 @@ from autorke.core.redact import Secrets
 from autorke.credentials import service as credentials
 from autorke.drivers.base import SshTarget
 from autorke.drivers.kube import Kube
-from autorke.drivers.rkefiles.cluster_yml import ClusterYml, read_cluster_yml
+from autorke.drivers.rkefiles.cluster_yml import ClusterYml
+from autorke.drivers.rkefiles.files import Files
 from autorke.drivers.rkefiles.merge import compact_text
-from autorke.drivers.rkefiles.rkestate import RkeState, read_state
+from autorke.drivers.rkefiles.rkestate import RkeState
 from autorke.flows.targets import ssh_targets
 from autorke.machines.models import Machine
 from autorke.users.access import Actor
@@ -52,36 +53,33 @@ class ClusterView:
     cluster_yml: str = field(repr=False)
     rkestate: str = field(repr=False)
     kubeconfig: str = field(repr=False)
-    members: tuple[KnownNode, ...]
-    others: tuple[KnownNode, ...]
     reachable: dict[str, SshTarget] = field(repr=False)
     """SSH targets of the cluster's own nodes by address, where we know the machine; for reads only."""
+    files: Files = field(repr=False, compare=False)
 
-    @cached_property
+    @property
     def config(self) -> ClusterYml:
         """The recorded cluster.yml. Raises RkeFileError."""
-        return read_cluster_yml(self.cluster_yml)
+        return self.files.config(self.cluster_yml)
 
-    @cached_property
+    @property
     def state(self) -> RkeState:
         """The recorded state. Raises RkeFileError."""
-        return read_state(self.rkestate)
+        return self.files.state(self.rkestate)
 
     @cached_property
     def state_sha256(self) -> str:
-        """Of the recorded state's canonical form; of the text itself where that is no state."""
-        with suppress(AutoRkeError):
-            return _sha256(compact_text(self.state))
-        return _sha256(self.rkestate)
+        """Of the state's canonical form, as that of a copy."""
+        return _canonical_sha256(self.rkestate, self.files)
 
     def kube(self) -> Kube:
         """A client of the cluster's API; opens no connection yet."""
         return Kube(self.kubeconfig)
 
 
-def recorded(session: Session, cluster_id: UUID) -> ClusterView:
-    """Our own records of it: revisions and nodes, no login opened. Raises NotFound."""
-    cluster, nodes = session.get_one(Cluster, cluster_id), _serving(session)
+def recorded(session: Session, cluster_id: UUID, files: Files | None = None) -> ClusterView:
+    """Our own records of it, no login opened; `files` has read some of them before. Raises NotFound."""
+    cluster = session.get_one(Cluster, cluster_id)
     config = configs.current(session, ConfigRevision, cluster_id)
     state = configs.current(session, StateRevision, cluster_id)
     return ClusterView(
@@ -93,17 +91,49 @@ def recorded(session: Session, cluster_id: UUID) -> ClusterView:
         cluster_yml=configs.open_text(config),
         rkestate=configs.open_text(state),
         kubeconfig="",
+        reachable={},
+        files=files or Files(),
+    )
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The nodes that serve a cluster, and those of all other clusters."""
+
+    members: tuple[KnownNode, ...]
+    others: tuple[KnownNode, ...]
+
+
+def serving(session: Session, cluster_id: UUID) -> Serving:
+    """As values: there are thousands."""
+    query = (
+        select(Cluster.name, ClusterNode.hostname, ClusterNode.address, ClusterNode.internal_address)
+        .add_columns(ClusterNode.roles, ClusterNode.cluster_id)
+        .join(Cluster, Cluster.id == ClusterNode.cluster_id)
+        .where(ClusterNode.left_at.is_(None))
+    )
+    nodes = [
+        (owner, KnownNode(cluster, hostname, address, internal, hostname, roles=tuple(roles)))
+        for cluster, hostname, address, internal, roles, owner in session.execute(query)
+    ]
+    return Serving(
         members=tuple(node for owner, node in nodes if owner == cluster_id),
         others=tuple(node for owner, node in nodes if owner != cluster_id),
-        reachable={},
     )
 
 
 def load(
-    session: Session, cluster_id: UUID, *, purpose: str, secrets: Secrets, actor: Actor | None = None, logins: Logins
+    session: Session,
+    cluster_id: UUID,
+    *,
+    purpose: str,
+    secrets: Secrets,
+    actor: Actor | None = None,
+    logins: Logins,
+    files: Files | None = None,
 ) -> ClusterView:
     """Records, kubeconfig and SSH logins. The secrets opened are registered for masking. Raises NotFound."""
-    view = recorded(session, cluster_id)
+    view = recorded(session, cluster_id, files)
     cluster = session.get_one(Cluster, cluster_id)
     kubeconfig = ""
     if cluster.kubeconfig_credential_id is not None:
@@ -114,20 +144,6 @@ def load(
     targets = ssh_targets(session, with_login, purpose=purpose, secrets=secrets, actor=actor)
     reachable = {with_login[machine_id]: target for machine_id, target in targets.items()}
     return replace(view, kubeconfig=kubeconfig, reachable=reachable)
-
-
-def _serving(session: Session) -> list[tuple[UUID, KnownNode]]:
-    """Every node of every cluster with its cluster's id; as values, for there are thousands."""
-    query = (
-        select(Cluster.name, ClusterNode.hostname, ClusterNode.address, ClusterNode.internal_address)
-        .add_columns(ClusterNode.roles, ClusterNode.cluster_id)
-        .join(Cluster, Cluster.id == ClusterNode.cluster_id)
-        .where(ClusterNode.left_at.is_(None))
-    )
-    return [
-        (owner, KnownNode(cluster, hostname, address, internal, hostname, roles=tuple(roles)))
-        for cluster, hostname, address, internal, roles, owner in session.execute(query)
-    ]
 
 
 def _with_login(session: Session, cluster_id: UUID, logins: Logins) -> list[tuple[UUID, str]]:
@@ -146,7 +162,14 @@ def of(ctx: Context, logins: Logins = "none") -> ClusterView:
     """The cluster of a ticket, for the step that is running."""
     with transaction() as session:
         purpose = f"{ctx.step_key}, ticket {ctx.ticket_number}"
-        return load(session, ctx.params.cluster_id, purpose=purpose, secrets=ctx.secrets, logins=logins)
+        who: dict[str, Any] = {"purpose": purpose, "secrets": ctx.secrets, "files": files_of(ctx)}
+        return load(session, ctx.params.cluster_id, logins=logins, **who)
+
+
+def files_of(ctx: Context) -> Files:
+    """What has read the cluster's files in this attempt."""
+    files: Files = ctx.kept.setdefault("files", Files())
+    return files
 
 
 @dataclass(frozen=True)
@@ -158,11 +181,12 @@ class LiveView:
     server_ca: str | None = None
     state_copy: str | None = field(default=None, repr=False)
     state_copy_version: str | None = None
+    files: Files = field(default_factory=Files, repr=False, compare=False)
 
     @cached_property
     def state_copy_sha256(self) -> str | None:
         """Of the copy's canonical form, so that layout and the file's indentation do not matter."""
-        return _canonical_sha256(self.state_copy) if self.state_copy is not None else None
+        return _canonical_sha256(self.state_copy, self.files) if self.state_copy is not None else None
 
 
 def read_live(view: ClusterView) -> LiveView:
@@ -181,6 +205,7 @@ def read_live(view: ClusterView) -> LiveView:
         server_ca=server_ca,
         state_copy=copy[1] if copy else None,
         state_copy_version=copy[2] if copy else None,
+        files=view.files,
     )
 
 
@@ -190,7 +215,7 @@ MOST_BEHIND = 50
 
 def copy_is(copy: str | None, view: ClusterView) -> bool:
     """Whether the copy in the cluster says what is on record."""
-    return copy is not None and _canonical_sha256(copy) == view.state_sha256
+    return copy is not None and _canonical_sha256(copy, view.files) == view.state_sha256
 
 
 def _earlier_copy(view: ClusterView, live: LiveView) -> str | None:
@@ -203,27 +228,29 @@ def _earlier_copy(view: ClusterView, live: LiveView) -> str | None:
             if revision.reason != Reason.AFTER or revision.parent is None:
                 return None
             revision = configs.get(session, StateRevision, view.id, revision.parent)
-            if _canonical_sha256(configs.open_text(revision)) == live.state_copy_sha256:
+            if _canonical_sha256(configs.open_text(revision), view.files) == live.state_copy_sha256:
                 return live.state_copy_sha256
     return None
 
 
-def _canonical_sha256(text: str) -> str:
+def _canonical_sha256(text: str, files: Files) -> str:
     with suppress(AutoRkeError):  # an unreadable copy keeps its own hash, which is not the recorded one
-        text = compact_text(read_state(text))
-    return _sha256(text)
-
-
-def _sha256(text: str) -> str:
+        text = compact_text(files.state(text))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_context(
-    view: ClusterView, live: LiveView, *, initialise_follows: bool, docker_root: str = ""
+    view: ClusterView,
+    live: LiveView,
+    nodes: Serving,
+    *,
+    initialise_follows: bool,
+    docker_root: str = "",
 ) -> ClusterContext:
     """What the checks are told of the cluster."""
-    settings = settings_in(view.rkestate)  # a state that cannot be read is a finding, not an error here
-    control = [node for node in view.members if set(CONTROL) & set(node.roles)]
+    # a state that cannot be read is a finding, not an error here
+    settings = settings_in(view.rkestate, read=view.files.state)
+    control = [node for node in nodes.members if set(CONTROL) & set(node.roles)]
     return ClusterContext(
         id=str(view.id),
         name=view.name,
@@ -233,8 +260,8 @@ def check_context(
         now=datetime.now(UTC),
         expected_ca=view.ca_fingerprint,
         server_ca=live.server_ca,
-        members=view.members,
-        others=view.others,
+        members=nodes.members,
+        others=nodes.others,
         live=live.nodes,
         live_error=live.error,
         state_copy_sha256=live.state_copy_sha256,
@@ -247,4 +274,5 @@ def check_context(
             ControlHost(view.reachable[node.address], node.roles) for node in control if node.address in view.reachable
         ),
         initialise_follows=initialise_follows,
+        files=view.files,
     )

@@ -14,7 +14,7 @@ from autorke.drivers.docker import docker_over
 from autorke.drivers.ssh import connect
 from autorke.drivers.workerplane.probe import probe_worker
 from autorke.flows import cluster_view
-from autorke.flows.cluster_view import ClusterView
+from autorke.flows.cluster_view import ClusterView, Serving
 from autorke.flows.params import InitialiseIn
 from autorke.flows.targets import ssh_targets
 from autorke.workflow.context import Context
@@ -24,7 +24,7 @@ from autorke.workflow.states import NodeState
 PLAYBOOK = "init_worker"
 
 
-def variables(view: ClusterView, asked: InitialiseIn) -> dict[str, Any]:
+def variables(view: ClusterView, serving: Serving, asked: InitialiseIn) -> dict[str, Any]:
     """What the roles are told; package sources come from the settings of the installation (air gap)."""
     settings = settings_of(view.state.current_config)
     return {
@@ -35,8 +35,7 @@ def variables(view: ClusterView, asked: InitialiseIn) -> dict[str, Any]:
         "autorke_proxy_mode": settings.proxy_mode,
         "autorke_fail_swap_on": settings.fail_swap_on,
         "autorke_listed_addresses": sorted(
-            {node.address for node in (*view.members, *view.others)}
-            | {node.internal for node in (*view.members, *view.others)}
+            {it for node in (*serving.members, *serving.others) for it in (node.address, node.internal)}
         ),
         **get_settings().package_sources,
     }
@@ -48,10 +47,12 @@ def shown(ctx: Context) -> dict[str, Any]:
     A worker host on which Ansible cannot start says so here, before anybody signs.
     """
     require_ready(ctx.run_dir)
+    with transaction() as session:
+        serving = cluster_view.serving(session, ctx.params.cluster_id)
     return {
         "playbook": PLAYBOOK,
         "tasks": tasks_of(PLAYBOOK),
-        "variables": variables(cluster_view.of(ctx), ctx.params.initialise),
+        "variables": variables(cluster_view.of(ctx), serving, ctx.params.initialise),
         "machines": [
             {"name": node.name, "address": node.data["address"], "gpu": node.data["has_gpu"]} for node in ctx.nodes
         ],

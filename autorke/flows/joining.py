@@ -67,7 +67,7 @@ def _target(ctx: Context, node: Node) -> SshTarget:
 def config_after(view: ClusterView, nodes: Sequence[Node]) -> tuple[ClusterYml, list[RkeNode]]:
     """cluster.yml with these workers, and those that it does not name yet. Raises RkeFileError."""
     added = recording.missing(view, [rke_node(node) for node in nodes])
-    return add_workers(view.config, added) if added else view.config, added
+    return add_workers(view.config, added, read=view.files.config) if added else view.config, added
 
 
 def config_change(view: ClusterView, nodes: Sequence[Node]) -> dict[str, Any]:

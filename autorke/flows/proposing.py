@@ -25,7 +25,7 @@ from autorke.drivers.workerplane.config import live_host_info, read_config
 from autorke.drivers.workerplane.nodeobject import node_marks
 from autorke.drivers.workerplane.spec import worker_containers
 from autorke.flows import cluster_view, initialising, joining
-from autorke.flows.cluster_view import ClusterView
+from autorke.flows.cluster_view import ClusterView, Serving
 from autorke.flows.params import AddWorkers, AddWorkersIn, node_data
 from autorke.machines.availability import UNKNOWN, Hindrance, hindrance
 from autorke.machines.models import Machine
@@ -148,14 +148,14 @@ def _target(key: str, node: Node | None, why: Hindrance | None) -> Target:
 def show(session: Session, asked: AddWorkersIn, proposal: Proposal) -> Change:
     """cluster.yml around the change and what would be run where; of our own records, nothing is connected to."""
     nodes = proposal.accepted.nodes
-    view = cluster_view.recorded(session, asked.cluster_id)
+    view, serving = cluster_view.recorded(session, asked.cluster_id), cluster_view.serving(session, asked.cluster_id)
     problems: list[AutoRkeError] = []
     config, commands = None, []
     try:
         config = {**joining.config_change(view, nodes), **_texts(view, nodes)}
-        commands = (
-            [*_initialise(view, asked), *_join(view, [joining.rke_node(node) for node in nodes])] if nodes else []
-        )
+        if nodes:
+            entries = [joining.rke_node(node) for node in nodes]
+            commands = [*_initialise(view, serving, asked), *_join(view, entries)]
     except AutoRkeError as error:  # the first plan would say the same; a file of ours or a name in it is at fault
         problems.append(error)
     return Change(config, commands, problems)
@@ -173,8 +173,8 @@ def _texts(view: ClusterView, nodes: Sequence[Node]) -> dict[str, Any]:
     return {"first_line": first + 1, **{name: "\n".join(lines) for name, lines in shown.items()}}
 
 
-def _initialise(view: ClusterView, asked: AddWorkersIn) -> list[dict[str, Any]]:
-    told = initialising.variables(view, asked.initialise).items()
+def _initialise(view: ClusterView, serving: Serving, asked: AddWorkersIn) -> list[dict[str, Any]]:
+    told = initialising.variables(view, serving, asked.initialise).items()
     lines = [" / ".join(filter(None, (task["role"], task["task"]))) for task in tasks_of(initialising.PLAYBOOK)]
     settings = [f"{name}={some(value) if isinstance(value, list) else value}" for name, value in told]
     return [

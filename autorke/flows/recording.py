@@ -23,7 +23,7 @@ from autorke.drivers.rkefiles.edit import add_workers
 from autorke.drivers.rkefiles.fullstate import push_state
 from autorke.drivers.rkefiles.merge import read_back, state_text, with_workers_added
 from autorke.drivers.rkefiles.nodes import RkeNode
-from autorke.drivers.rkefiles.rkestate import RkeState, read_state
+from autorke.drivers.rkefiles.rkestate import RkeState
 from autorke.flows import cluster_view
 from autorke.flows.cluster_view import ClusterView
 from autorke.machines import service as machines
@@ -57,9 +57,10 @@ def _add_revisions(
     ctx: Context, view: ClusterView, node: Node, entry: RkeNode, certificates: dict[str, Any]
 ) -> tuple[dict[str, int], RkeState]:
     """Both files with the node, each read back from its text before it is stored; their numbers, and that state."""
-    config = add_workers(view.config, [entry])
+    files = view.files
+    config = add_workers(view.config, [entry], read=files.config)
     text = state_text(with_workers_added(view.state, [entry], certificates), like=view.rkestate)
-    state = read_back(text, view.state, [entry], tuple(certificates))
+    state = read_back(text, view.state, [entry], tuple(certificates), read=files.state)
     with transaction() as session:
         cluster = clusters.get(session, view.id)
         numbers = _append(session, ctx, view, entry, (config, text))
@@ -73,17 +74,16 @@ def _append(
     session: Session, ctx: Context, view: ClusterView, entry: RkeNode, files: tuple[ClusterYml, str]
 ) -> dict[str, int]:
     """Both files as a pair; refused when anybody else wrote a revision since the view was taken."""
-    listed = [node.address for node in view.members]
     shared: dict[str, Any] = {
         "cluster_id": view.id,
         "reason": Reason.AFTER,
         "created_by": f"ticket {ctx.ticket_number}",
-        "expected_nodes": [*listed, entry.address],
+        "expected_nodes": [*cluster_nodes.addresses(session, view.id), entry.address],
         "ticket_id": ctx.ticket_id,
     }
     config = configs.add_config(session, cluster=files[0], parent=view.config_number, **shared)
     shared["ca_fingerprint"] = view.ca_fingerprint
-    state = configs.add_state(session, content=files[1], parent=view.state_number, **shared)
+    state = configs.add_state(session, content=files[1], parent=view.state_number, read=view.files.state, **shared)
     return {"config_revision": config.number, "state_revision": state.number}
 
 
@@ -93,7 +93,7 @@ def _push_copy(ctx: Context, view: ClusterView, state: RkeState, node: Node) -> 
     try:
         store = kube.state_store()
         found = store.read()
-        if found is not None and read_state(found[1]).document == state.document:
+        if found is not None and view.files.state(found[1]).document == state.document:
             return
         kind, version = push_state(store, state, resource_version=found[2] if found else None)
         ctx.log(f"full-cluster-state ({kind}) is at resourceVersion {version}", node)

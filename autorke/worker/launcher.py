@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from uuid import UUID
@@ -67,8 +68,10 @@ def warm_up() -> None:
     except Exception as error:
         log.warning("launcher starts without a rehearsal", extra={"error": type(error).__name__})
     engine.dispose()
+    import_module("kubernetes.client.rest")  # most runners speak to a cluster
     gc.collect()
     gc.freeze()  # children's garbage collection does not touch, and so not copy, what was loaded before the fork
+    gc.set_threshold(50_000)  # by default it runs 400 times while a runner reads the files of a thousand nodes
 
 
 class Launcher:

@@ -60,6 +60,8 @@ class Context:
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
     result: dict[str, Any] | None = None
     """Set by a step that has something to hand to later steps or to show."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What a step's functions leave for each other within this attempt; in memory only."""
     cancel: Event = field(default_factory=Event)
     pause: Event = field(default_factory=Event)
 

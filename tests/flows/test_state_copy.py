@@ -36,11 +36,11 @@ def context(reason: Reason) -> tuple[ClusterContext, ClusterContext]:
             expected_nodes=first.node_addresses, ca_fingerprint=cluster.ca_fingerprint, parent=first.number,
         )  # fmt: skip
     with transaction() as session:
-        view = cluster_view.recorded(session, cluster_id)
+        view, nodes = cluster_view.recorded(session, cluster_id), cluster_view.serving(session, cluster_id)
     assert not cluster_view.copy_is(imported, view)
     assert cluster_view.copy_is(newer, view)
     seen = [LiveView(state_copy=copy) for copy in (imported, imported.replace("127.0.0.22", "127.0.0.99"))]
-    looked = [cluster_view.check_context(view, live, initialise_follows=False) for live in seen]
+    looked = [cluster_view.check_context(view, live, nodes, initialise_follows=False) for live in seen]
     return looked[0], looked[1]
 
 

@@ -7,7 +7,7 @@ re-indent files with mixed styles and is slow for large fleets; an insertion doe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -19,7 +19,9 @@ from autorke.drivers.rkefiles.nodes import RkeNode, check_new_workers, with_usua
 _LINE = re.compile(r"[^\n\r\x85\u2028\u2029]*(?:\r\n|[\n\r\x85\u2028\u2029]|\Z)")
 
 
-def add_workers(before: ClusterYml, nodes: Iterable[RkeNode]) -> ClusterYml:
+def add_workers(
+    before: ClusterYml, nodes: Iterable[RkeNode], *, read: Callable[[str], ClusterYml] = read_cluster_yml
+) -> ClusterYml:
     """The file with the workers at the end of its node list, reached by SSH as the other nodes are.
 
     Raises NotAWorker, DuplicateNode or InvalidNode. What is returned was read back from the new text: anything but the
@@ -31,7 +33,7 @@ def add_workers(before: ClusterYml, nodes: Iterable[RkeNode]) -> ClusterYml:
     text, listed = before.text, _node_list(before.tree)
     entries = [yaml_entry(node, default_key_path=before.ssh_key_path) for node in added]
     edited = _into_flow(text, listed, entries) if listed.flow_style else _into_block(text, listed, entries)
-    after = read_cluster_yml(edited)
+    after = read(edited)
     _check(before, added, after)
     return after
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autorke.drivers.rkefiles.errors import MergeBroken
@@ -124,8 +124,15 @@ def compact_text(state: RkeState) -> str:
     return state_text(state, like="{}")
 
 
-def read_back(text: str, before: RkeState, added: Sequence[RkeNode], certificates: Sequence[str] = ()) -> RkeState:
+def read_back(
+    text: str,
+    before: RkeState,
+    added: Sequence[RkeNode],
+    certificates: Sequence[str] = (),
+    *,
+    read: Callable[[str], RkeState] = read_state,
+) -> RkeState:
     """Read a written state again and check the merge on what is really there."""
-    after = read_state(text)
+    after = read(text)
     check_merge(before, after, added, certificates)
     return after

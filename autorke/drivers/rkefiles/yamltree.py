@@ -16,11 +16,17 @@ SIZE_LIMIT = 4 * 1024 * 1024
 _DEPTH_LIMIT = 40
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_resolver: Any = yaml.resolver.Resolver()
+_TEXT, _LIST, _KEYS = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
+_TOLD_APART = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int"))
+_PLAIN = {
+    first: [(tag, pattern) for tag, pattern in pairs if tag in _TOLD_APART]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+"""What a plain scalar may be besides text, by its first character. Dates and fractions stay text."""
 
 
 def parse_tree(text: str, *, file: str = "cluster.yml") -> yaml.MappingNode:
-    """The root mapping. Raises FileTooLarge, AliasRefused or NotYaml."""
+    """The root mapping; a scalar is null, bool, int or text. Raises FileTooLarge, AliasRefused or NotYaml."""
     size = len(text.encode(errors="replace"))
     if size > SIZE_LIMIT:
         raise FileTooLarge(field=file, file=file, size=size, limit=SIZE_LIMIT)
@@ -65,18 +71,19 @@ def _composed(text: str) -> yaml.Node | None:
 
 
 def _scalar(event: Any) -> yaml.ScalarNode:
-    tag = event.tag
+    value, tag = event.value, event.tag
     if tag is None or tag == "!":
-        tag = _resolver.resolve(yaml.ScalarNode, event.value, event.implicit)
-    return yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark, event.style)
+        kinds = _PLAIN.get(value[:1], ()) if event.implicit[0] else ()
+        tag = next((kind for kind, pattern in kinds if pattern.match(value)), _TEXT) if kinds else _TEXT
+    return yaml.ScalarNode(tag, value, event.start_mark, event.end_mark, event.style)
 
 
 def _collection(start: Any, items: list[yaml.Node], end: Any) -> yaml.Node:
     place = (start.start_mark, end.end_mark, start.flow_style)
     if isinstance(start, yaml.SequenceStartEvent):
-        return yaml.SequenceNode(start.tag or _resolver.DEFAULT_SEQUENCE_TAG, items, *place)
+        return yaml.SequenceNode(start.tag or _LIST, items, *place)
     pairs = list(zip(items[::2], items[1::2], strict=True))
-    return yaml.MappingNode(start.tag or _resolver.DEFAULT_MAPPING_TAG, pairs, *place)
+    return yaml.MappingNode(start.tag or _KEYS, pairs, *place)
 
 
 def _refused(event: Any, reason: str) -> NotYaml:
