@@ -20,8 +20,9 @@ from autorke.embedded.service import Service
 SUPERUSER = "autorke"
 DATABASE = "autorke"
 INITDB_TIMEOUT = 120
-THROW_AWAY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-"""Settings of a server whose data nobody will miss (tests)."""
+THROW_AWAY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "dynamic_shared_memory_type=mmap")
+"""Settings of a server whose data nobody will miss (tests). What its processes share goes with its directory: POSIX
+shared memory of a server that was killed stays until the next one starts there, and none will."""
 
 
 @dataclass(frozen=True)

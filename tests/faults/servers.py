@@ -20,7 +20,7 @@ from autorke.embedded.postgres import DATABASE, Postgres, create_database, initi
 from autorke.embedded.service import Process, Service, end_group, spawn, wait_ready
 from autorke.embedded.throwaway import scratch_directory, valkey_server
 
-SETTINGS = ("fsync=off", "full_page_writes=off")
+SETTINGS = ("fsync=off", "full_page_writes=off", "dynamic_shared_memory_type=mmap")
 """What is committed survives the server's crash, as in production; only a crash of the whole machine would lose it."""
 
 
