@@ -35,10 +35,12 @@ from autorke.users.access import Actor
 from autorke.workflow.context import Context
 
 API_PORT = 6443
-Logins = Literal["none", "control", "all"]
-"""Whose SSH logins are opened: nobody's, those of controlplane and etcd hosts, every node's. A cluster has thousands of
-nodes, and a step seldom wants to log in to any of them."""
+Logins = Literal["none", "control", "sample"]
+"""Whose SSH logins are opened: nobody's, those of controlplane and etcd hosts, those of a few workers. A cluster has
+thousands of nodes, and a step seldom wants to log in to any of them."""
 CONTROL = ("controlplane", "etcd")
+SAMPLE = 3
+"""Workers that may be asked one after another what runs on a worker of this cluster."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,12 @@ def _with_login(session: Session, cluster_id: UUID, logins: Logins) -> list[tupl
         .where(ClusterNode.cluster_id == cluster_id, ClusterNode.left_at.is_(None))
         .where(Machine.credential_id.is_not(None))
     )
+    control = or_(*(ClusterNode.roles.contains([role]) for role in CONTROL))
     if logins == "control":
-        query = query.where(or_(*(ClusterNode.roles.contains([role]) for role in CONTROL)))
+        query = query.where(control)
+    else:
+        pure_first = (control, ClusterNode.hostname)
+        query = query.where(ClusterNode.roles.contains(["worker"])).order_by(*pure_first).limit(SAMPLE)
     return [(machine_id, address) for machine_id, address in session.execute(query)]
 
 

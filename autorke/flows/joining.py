@@ -95,7 +95,7 @@ def _sample(view: ClusterView, config: ClusterConfig) -> dict[str, Any]:
         key=lambda node: (node.is_controlplane or node.is_etcd, node.hostname),
     )
     unreadable = []
-    for worker in workers[:3]:
+    for worker in workers:
         try:
             with connect(view.reachable[worker.address]) as remote:
                 found = compare_with_worker(config, worker, docker_over(remote))
@@ -109,7 +109,7 @@ def _sample(view: ClusterView, config: ClusterConfig) -> dict[str, Any]:
 
 def shown(ctx: Context, report: Report) -> dict[str, Any]:
     """Every container that will be created, masked, and the checks made again just now."""
-    view = cluster_view.of(ctx, logins="all")
+    view = cluster_view.of(ctx, logins="sample")
     config = read_config(view.state.current_config)
     docker = {name: facts.docker for name, facts in report.facts.items()}
     plans = {}

@@ -71,7 +71,6 @@ def warm_up() -> None:
     import_module("kubernetes.client.rest")  # most runners speak to a cluster
     gc.collect()
     gc.freeze()  # children's garbage collection does not touch, and so not copy, what was loaded before the fork
-    gc.set_threshold(50_000)  # by default it runs 400 times while a runner reads the files of a thousand nodes
 
 
 class Launcher:
@@ -133,6 +132,7 @@ class Launcher:
             link.close()
             os.setsid()
             _fresh_process()
+            gc.set_threshold(200_000)  # by default it runs 400 times over the files of a thousand nodes
             code = runner.run_attempt(attempt_id, token)
         except BaseException:
             log.exception("runner ended with a bug")

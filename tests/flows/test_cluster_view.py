@@ -23,9 +23,7 @@ pytestmark = pytest.mark.usefixtures("configured_db", "secret_key")
 CONTROL, *WORKERS = make.ADDRESSES
 
 
-@pytest.mark.parametrize(
-    ("logins", "expected"), [("none", set()), ("control", {CONTROL}), ("all", {CONTROL, *WORKERS})]
-)
+@pytest.mark.parametrize(("logins", "expected"), [("none", set()), ("control", {CONTROL}), ("sample", {*WORKERS})])
 def test_only_the_logins_that_are_wanted_are_opened(logins: Logins, expected: set[str]) -> None:
     wei = make.actor()
     with transaction() as session:
