@@ -112,8 +112,9 @@ class Crowd:
             stand = [tuple(row) for row in connection.execute(_STANDS, {"ids": list(self.open)})]
         raise AssertionError(f"P7: not every ticket ends: {stand}")
 
-    def submit(self) -> bool:
-        form, key = self._wish = self._wish or self._new_wish()
+    def submit(self, nodes: list[str] | None = None) -> bool:
+        """A ticket for these machines, or for some that are drawn. False: there is no answer yet."""
+        form, key = self._wish = self._wish or self._new_wish(nodes)
         made = self.ask(self.requester, "/tickets", {"flow": "field", "request": form}, {"Idempotency-Key": key})
         if made is None:
             return False
@@ -122,8 +123,8 @@ class Crowd:
         self.open.add(made["id"])
         return True
 
-    def _new_wish(self) -> tuple[dict[str, Any], str]:
-        nodes = self.dice.sample(MACHINES, self.dice.randint(1, 3))
+    def _new_wish(self, nodes: list[str] | None) -> tuple[dict[str, Any], str]:
+        nodes = nodes or self.dice.sample(MACHINES, self.dice.randint(1, 3))
         milliseconds = self.dice.randint(100, self.longest)
         return {"journal": str(self.live.journal), "nodes": nodes, "ms": milliseconds}, f"key {uuid4()}"
 
