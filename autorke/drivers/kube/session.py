@@ -69,7 +69,7 @@ class KubeSession:
     """Keeps connections open between requests; safe to use from several threads. Nothing is ever sent twice."""
 
     def __init__(self, access: Access, timeout: float, via: Remote | None) -> None:
-        from kubernetes.client import Configuration  # 0.8 s of imports, and only runners speak to clusters
+        from kubernetes.client import Configuration  # a launcher has loaded it for its runners; others seldom need it
         from kubernetes.client.rest import RESTClientObject
 
         self.access = access
