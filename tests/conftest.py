@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 
+import hypothesis
 import pytest
 import redis
 from sqlalchemy import Engine
@@ -52,6 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[orphans.RUN] = f"{os.environ[orphans.RUN]}.{config.workerinput['workerid']}"
 
 
+# A machine that is busy with something else is no finding.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 # Looks by the clock would add statements to those that tests count.
 os.environ.setdefault("AUTORKE_STUCK_EVERY", "PT0S")
 # A run in the background inherits an ignored SIGINT, and so would every process that tests start and interrupt.
