@@ -44,7 +44,7 @@ def between(listen: Path, target: str, port: int | None = None) -> Iterator[Prox
     words = [str(listen), target, *([str(port)] if port else [])]
     child = subprocess.Popen([sys.executable, "-m", "tests.faults.proxy", *words])
     try:
-        until(listen.exists, 30, "the proxy listens")
+        until(listen.exists, 120, "the proxy listens")
         yield proxy
     finally:
         child.send_signal(signal.SIGKILL)
