@@ -77,6 +77,14 @@ CLAIM = (
         "workflow/test_safemode.py::test_nothing_is_claimed_from_the_first_moment_on",
     ),
     guard(
+        "claim: room for a run's files",
+        "P7",
+        "autorke/worker/tasks.py",
+        "if not rundir.has_room(settings.run_dir):",
+        "if False:",
+        "worker/test_rundir.py::test_a_host_without_room_claims_nothing_and_leaves_it_to_another",
+    ),
+    guard(
         "claim: host not drained",
         "P9",
         ATTEMPTS,
