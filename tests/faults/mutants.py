@@ -100,9 +100,9 @@ class _Copy:
         arguments = [*PYTEST, *(f"tests/{test}" for test in tests)]
         code, output = self.run(arguments, SECONDS + 20 * len(tests))
         found = _VERDICT.findall(output)
-        assert code in (0, 1), f"the tests did not run ({code}): {output[-1500:]}"
         failed = {_PARAMETERS.sub("", name) for kind, name in found if kind == "FAILED"}
-        assert bool(failed) == (code == 1), f"a test could not begin: {output[-1500:]}"
+        # a mutant's threads may outlive its failed test and break pytest's own end: it was noticed before that
+        assert failed or code == 0, f"a test did not run or could not begin ({code}): {output[-1500:]}"
         return sorted(failed)
 
     def run(self, arguments: list[str], seconds: float) -> tuple[int, str]:
