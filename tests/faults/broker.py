@@ -41,7 +41,7 @@ def run(seed: int, rounds: int) -> dict[str, Any]:
         trouble = Trouble(crowd, brokers, proxy)
         for number in range(rounds):
             trouble.strike(KINDS[number % len(KINDS)])
-        crowd.finish(lambda: trouble.go_on(0.1))
+        crowd.finish(lambda: crowd.work_for(0.1))
         return {**trouble.figures(), **judge(crowd)}
 
 
@@ -66,7 +66,7 @@ class Trouble:
 
     def strike(self, kind: str) -> None:
         self.brokers.back()
-        self.go_on(1.0)
+        self.crowd.work_for(1.0)
         getattr(self, f"_{kind}")()
         self.struck[kind] += 1
         self.resumed[kind].append(self._until_a_new_ticket_moves())
@@ -103,7 +103,7 @@ class Trouble:
     def _minute(self) -> None:
         """Long enough for every pause between two tries to have grown. Gates that wait are signed half-way."""
         self.crowd.signing = False
-        until(lambda: self.go_on(0.2) or self._gates() > 1, 60, "gates wait for a signature")
+        until(lambda: self.crowd.work_for(0.2) or self._gates() > 1, 60, "gates wait for a signature")
         self.brokers.serving.stop(signal.SIGKILL)
         self._opened(MINUTE_S / 2)
         self.crowd.signing = True
@@ -111,7 +111,7 @@ class Trouble:
         self.brokers.serving.start()
         begun, pending = time.monotonic(), set(self._ask(READY))
         assert pending, "nothing waits for its start"
-        until(lambda: self.go_on(0.05) or not pending & set(self._ask(READY)), 120, "what waited goes on")
+        until(lambda: self.crowd.work_for(0.05) or not pending & set(self._ask(READY)), 120, "what waited goes on")
         self.gone_on.append(time.monotonic() - begun)
 
     def _cut(self) -> None:
@@ -136,17 +136,10 @@ class Trouble:
         refused = Counter(self.crowd.refused)
         opened, signed = len(self.crowd.tickets), self.crowd.signed
         until(lambda: self.crowd.submit() or None, 20, "the api takes a ticket without its broker")
-        self.go_on(seconds)
+        self.crowd.work_for(seconds)
         assert self.crowd.refused == refused, f"the api refused: {self.crowd.refused - refused}"
         self.opened_meanwhile += len(self.crowd.tickets) - opened
         self.signed_meanwhile += self.crowd.signed - signed
-
-    def go_on(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.live.keep()
-            self.crowd.work()
-            time.sleep(0.05)
 
     def _until_a_new_ticket_moves(self) -> float:
         """Seconds from the end of the fault until a ticket that is opened then has begun its first attempt."""

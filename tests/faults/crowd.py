@@ -74,6 +74,14 @@ class Crowd:
     _wish: tuple[dict[str, Any], str] | None = None
     """A ticket whose opening was not answered yet: it is asked for again with the same key, as a page does."""
 
+    def work_for(self, seconds: float) -> None:
+        """Look again and again, while what has died is started again as its supervisor would."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.live.keep()
+            self.work()
+            time.sleep(0.03)
+
     def work(self) -> None:
         """One look at everything; what the api or the database refuses now is tried at the next look."""
         try:

@@ -121,9 +121,9 @@ class Failover:
 
     def play(self) -> Counter[str]:
         dice = self.crowd.dice
-        self._go_on(4)
+        self.crowd.work_for(4)
         self.pair.stream.set("hole")
-        self._go_on(dice.uniform(0.3, 2.5))
+        self.crowd.work_for(dice.uniform(0.3, 2.5))
         self.crowd.accepting = False
         before = self._counts()
         self.pair.fail_over()
@@ -134,7 +134,7 @@ class Failover:
         assert not self._claimed_meanwhile(at), "something was claimed before every host had accounted"
         left_by_hand = self._leave_safe_mode()
         gone = self._forget_what_is_gone()
-        self.crowd.finish(lambda: self._go_on(0.3))
+        self.crowd.finish(lambda: self.crowd.work_for(0.3))
         figures = judge(self.crowd)
         kinds = self._kinds()
         return Counter(
@@ -147,13 +147,6 @@ class Failover:
             ms_to_safe_mode=int(entered * 1000),
             tool_starts=figures["tool_starts"],
         )
-
-    def _go_on(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.live.keep()
-            self.crowd.work()
-            time.sleep(0.03)
 
     def _counts(self) -> int:
         return sum(line[0] == "START" for line in lines(self.live))

@@ -11,7 +11,6 @@ import os
 import random
 import secrets
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from autorke.embedded.postgres import initialise
 from autorke.embedded.throwaway import scratch_directory
 from tests.faults import place, servers
 from tests.faults.crowd import Crowd, judge
-from tests.faults.live import Live, stack, two_people, until
+from tests.faults.live import stack, two_people, until
 from tests.faults.small import Small, small
 
 KINDS = ("tables", "wal", "run dir")
@@ -53,7 +52,7 @@ def run(seed: int, rounds: int) -> dict[str, Any]:
         trouble = Trouble(crowd, database, {"tables": tables, "wal": wal, "run dir": private})
         for number in range(rounds):
             trouble.strike(KINDS[number % len(KINDS)])
-        crowd.finish(lambda: trouble.go_on(0.3))
+        crowd.finish(lambda: crowd.work_for(0.3))
         return {"full": dict(trouble.struck), **trouble.seen, **judge(crowd)}
 
 
@@ -79,13 +78,12 @@ def _move(source: Path, target: Path, account: Account) -> None:
 class Trouble:
     def __init__(self, crowd: Crowd, database: servers.Server, disks: dict[str, Small]) -> None:
         self.crowd, self.database, self.disks = crowd, database, disks
-        self.live: Live = crowd.live
         self.dice: random.Random = crowd.dice
         self.struck: Counter[str] = Counter()
         self.seen: Counter[str] = Counter()
 
     def strike(self, kind: str) -> None:
-        self.go_on(self.dice.uniform(1, 3))
+        self.crowd.work_for(self.dice.uniform(1, 3))
         self.disks[kind].fill()
         getattr(self, f"_{kind.replace(' ', '_')}")()
         self.disks[kind].free()
@@ -129,7 +127,7 @@ class Trouble:
         return list(self.crowd.refused - before)
 
     def _full_for_a_while(self) -> None:
-        self.go_on(self.dice.uniform(SHORTEST_S, LONGEST_S))
+        self.crowd.work_for(self.dice.uniform(SHORTEST_S, LONGEST_S))
 
     def _session(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.database.url.replace("+psycopg", "", 1), connect_timeout=5, autocommit=True)
@@ -148,10 +146,3 @@ class Trouble:
         except StartFailed:
             return False
         return self._alive()
-
-    def go_on(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.live.keep()
-            self.crowd.work()
-            time.sleep(0.03)

@@ -15,7 +15,7 @@ import psycopg
 
 from tests.faults import place, servers
 from tests.faults.crowd import Crowd, judge
-from tests.faults.live import Live, stack, two_people
+from tests.faults.live import stack, two_people
 
 KINDS = ("crash", "restart", "cut off", "deadlock", "hang")
 HANG_S = 2.5
@@ -37,29 +37,21 @@ def run(seed: int, rounds: int) -> dict[str, Any]:
         trouble = Trouble(crowd, database)
         for number in range(rounds):
             trouble.strike(KINDS[number % len(KINDS)])
-        crowd.finish(lambda: trouble.go_on(0.3))
+        crowd.finish(lambda: crowd.work_for(0.3))
         return {"troubles": dict(trouble.struck), "deadlocks_met": trouble.deadlocks, **judge(crowd)}
 
 
 class Trouble:
     def __init__(self, crowd: Crowd, database: servers.Server) -> None:
         self.crowd, self.database = crowd, database
-        self.live: Live = crowd.live
         self.dice: random.Random = crowd.dice
         self.struck: Counter[str] = Counter()
         self.deadlocks = 0
 
     def strike(self, kind: str) -> None:
-        self.go_on(self.dice.uniform(1, 3))
+        self.crowd.work_for(self.dice.uniform(1, 3))
         getattr(self, f"_{kind.replace(' ', '_')}")()
         self.struck[kind] += 1
-
-    def go_on(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.live.keep()
-            self.crowd.work()
-            time.sleep(0.03)
 
     def _crash(self) -> None:
         self.database.stop(signal.SIGQUIT)
@@ -92,7 +84,7 @@ class Trouble:
                 session.execute("set lock_timeout = '2s'")
             one.execute(lock, (two[0],))
             other.execute(lock, (two[1],))
-            self.go_on(0.5)
+            self.crowd.work_for(0.5)
             try:
                 with other.pipeline():
                     other.execute(lock, (two[0],))
@@ -109,4 +101,4 @@ class Trouble:
         two = self._two()
         with self._session() as session:
             session.execute("select 1 from ticket where id = any(%s::uuid[]) for update", (two,))
-            self.go_on(HANG_S)
+            self.crowd.work_for(HANG_S)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from sqlalchemy import make_url, text
 from autorke.core import db
 from tests.faults import place, servers
 from tests.faults.crowd import Crowd, judge
-from tests.faults.live import Live, stack, two_people, until
+from tests.faults.live import stack, two_people, until
 from tests.faults.proxy import between
 
 LEASE = 3.0
@@ -46,7 +45,7 @@ def run(seed: int, rounds: int) -> dict[str, Any]:
         host = Host(crowd, network)
         for number in range(rounds):  # in turn: others have given it up when it is back, and have not
             host.cut_off(2 * LEASE if number % 2 else 2 * LEASE + GRACE)
-        crowd.finish(lambda: host.go_on(0.2))
+        crowd.finish(lambda: crowd.work_for(0.2))
         return {"network": network.kind, "partitions": rounds, **host.figures(), **judge(crowd)}
 
 
@@ -55,23 +54,15 @@ class Host:
 
     def __init__(self, crowd: Crowd, network: Network) -> None:
         self.crowd, self.network = crowd, network
-        self.live: Live = crowd.live
         self.seen: Counter[str] = Counter()
 
-    def go_on(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.live.keep()
-            self.crowd.work()
-            time.sleep(0.05)
-
     def cut_off(self, seconds: float) -> None:
-        self.go_on(self.crowd.dice.uniform(0.5, 2))
-        runs = until(lambda: self.go_on(0.2) or self._running(), 60, "something runs on the host")
+        self.crowd.work_for(self.crowd.dice.uniform(0.5, 2))
+        runs = until(lambda: self.crowd.work_for(0.2) or self._running(), 60, "something runs on the host")
         self.network.down()
-        self.go_on(seconds)
+        self.crowd.work_for(seconds)
         self.network.up()
-        self.go_on(LEASE + 2)
+        self.crowd.work_for(LEASE + 2)
         for attempt, state in self._states(runs).items():
             self.seen["taken_away" if state in ("UNKNOWN", "RESOLVED_DONE", "RESOLVED_FAILED") else "kept"] += 1
             self.seen[f"attempt {attempt} lost without a trace"] += int(state == "ABANDONED")
