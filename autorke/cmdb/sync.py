@@ -1,6 +1,6 @@
 """One sync from the first request to the record of how it ended.
 
-    claim the run → ask the CMDB page by page into a stage (no transaction open) → apply (one transaction) → record
+    claim the run → ask the CMDB page by page into a stage (no transaction open) → apply and record (one transaction)
 
 A session lock on the run's own connection keeps a second sync of the source out; it goes when the process dies.
 """
@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from autorke.cmdb import staging
-from autorke.cmdb.apply import Counts, Terms, apply
+from autorke.cmdb.apply import Terms, apply
 from autorke.cmdb.errors import SyncRunning
 from autorke.cmdb.models import CmdbRun, CmdbSource, Outcome
 from autorke.cmdb.service import config_of, get_source, open_secret
@@ -93,26 +93,23 @@ def run_sync(source_id: UUID, *, transport: httpx.BaseTransport | None = None) -
 def _run(connection: Connection, source_id: UUID, transport: httpx.BaseTransport | None) -> UUID:
     with transaction() as session:
         run_id, accept_drop = _start(session, source_id)
-    counts = Counts()
     try:
         with transaction() as session:
             source = get_source(session, source_id)
             config, purpose = config_of(source), f"cmdb sync {source.name}"
             secret = open_secret(session, source.credential_id, purpose=purpose, actor=None)
             terms = _terms(source, config, accept_drop)
-        counts = _stage_and_apply(connection, config, secret, terms, transport)
+        _stage(connection, config, secret, transport)
+        _apply(connection, run_id, terms)
     except AutoRkeError as error:
-        outcome = Outcome.REFUSED if isinstance(error, Conflict) else Outcome.FAILED
-        _finish(run_id, outcome, counts, error)
+        _fail(run_id, Outcome.REFUSED if isinstance(error, Conflict) else Outcome.FAILED, error)
     except DBAPIError as error:
         log.exception("cmdb sync failed in the database", extra={"source": str(source_id)})
         state = getattr(error.orig, "sqlstate", None) or type(error.orig).__name__
-        _finish(run_id, Outcome.FAILED, counts, Conflict(reason=f"database {state}"))
+        _fail(run_id, Outcome.FAILED, Conflict(reason=f"database {state}"))
     except BaseException:
-        _finish(run_id, Outcome.FAILED, counts, AutoRkeError())
+        _fail(run_id, Outcome.FAILED, AutoRkeError())
         raise
-    else:
-        _finish(run_id, Outcome.OK, counts, None)
     return run_id
 
 
@@ -146,13 +143,9 @@ def _terms(source: CmdbSource, config: CmdbConfig, accept_drop: bool) -> Terms:
     )
 
 
-def _stage_and_apply(
-    connection: Connection,
-    config: CmdbConfig,
-    secret: str | None,
-    terms: Terms,
-    transport: httpx.BaseTransport | None,
-) -> Counts:
+def _stage(
+    connection: Connection, config: CmdbConfig, secret: str | None, transport: httpx.BaseTransport | None
+) -> None:
     staging.create(connection)
     connection.commit()
     for page in fetch_pages(config, secret=secret, root=files_root(), transport=transport):
@@ -160,18 +153,25 @@ def _stage_and_apply(
         connection.commit()
     staging.index(connection)
     connection.commit()
-    with connection.begin():
-        return apply(connection, terms)
 
 
-def _finish(run_id: UUID, outcome: Outcome, counts: Counts, error: AutoRkeError | None) -> None:
-    with transaction() as session:
+def _apply(connection: Connection, run_id: UUID, terms: Terms) -> None:
+    """The machines and the record of it in one commit: a run that changed them is never shown as running or lost."""
+    with Session(connection) as session, session.begin():
+        counts = apply(session.connection(), terms)
         run = session.get_one(CmdbRun, run_id)
-        run.outcome, run.ended_at = outcome.value, db_now(session)
-        run.error = None if error is None else error.as_json()
+        run.outcome, run.ended_at = Outcome.OK.value, db_now(session)
         for name, value in asdict(counts).items():
             setattr(run, name, value)
-        if outcome is Outcome.OK:
-            done = update(CmdbSource).where(CmdbSource.id == run.source_id)
-            session.execute(done.values(last_ok_at=func.clock_timestamp()))
-    log.info("cmdb sync ended", extra={"run": str(run_id), "outcome": outcome.value, "received": counts.received})
+        done = update(CmdbSource).where(CmdbSource.id == run.source_id)
+        session.execute(done.values(last_ok_at=func.clock_timestamp()))
+    log.info("cmdb sync ended", extra={"run": str(run_id), "outcome": "ok", "received": counts.received})
+
+
+def _fail(run_id: UUID, outcome: Outcome, error: AutoRkeError) -> None:
+    with transaction() as session:
+        run = session.get_one(CmdbRun, run_id)
+        if run.outcome != Outcome.RUNNING.value:  # only the answer to its commit was lost: it did end well
+            return
+        run.outcome, run.ended_at, run.error = outcome.value, db_now(session), error.as_json()
+    log.info("cmdb sync ended", extra={"run": str(run_id), "outcome": outcome.value})

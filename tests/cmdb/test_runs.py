@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from autorke.cmdb import service, sync
 from autorke.cmdb.errors import SyncRunning
@@ -104,3 +106,32 @@ def test_a_run_whose_process_died_is_closed_as_lost(source_id: UUID) -> None:
     assert _sync(source_id, Cmdb([row(1)])).outcome == "ok"
     with db.transaction() as session:
         assert service.get_run(session, dead.id).outcome == "lost"
+
+
+def test_machines_and_the_record_of_their_run_are_one_commit(source_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a person sees new machines beside a run that still runs, and a killed process leaves them as lost."""
+
+    def killed(_counts: object) -> dict[str, object]:
+        raise SystemExit
+
+    monkeypatch.setattr(sync, "asdict", killed)
+    with pytest.raises(SystemExit):
+        _sync(source_id, Cmdb([row(1)]))
+    with db.transaction() as session:
+        assert session.execute(text("select outcome, (select count(*) from machine) from cmdb_run")).all() == [
+            ("failed", 0)
+        ]
+
+
+def test_a_run_whose_commit_was_not_answered_stays_as_committed(
+    source_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sync._apply
+
+    def unanswered(*given: Any) -> None:
+        real(*given)
+        raise OperationalError("commit", {}, Exception("connection lost"))
+
+    monkeypatch.setattr(sync, "_apply", unanswered)
+    run = _sync(source_id, Cmdb([row(1)]))
+    assert (run.outcome, run.created, run.error) == ("ok", 1, None)
