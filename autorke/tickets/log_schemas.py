@@ -72,7 +72,8 @@ class SaidOut(LineOut):
 
 class MergedOut(Out):
     """Lines of all nodes of a step in the order of time. `next` goes on behind them (also later, when there are more),
-    `previous` before them; `more` says whether there is more already in the direction of reading."""
+    `previous` before them; `more` says whether there is more already in the direction of reading. A search that has
+    found nothing yet answers without lines, and goes on from the same two."""
 
     lines: list[SaidOut]
     next: str | None

@@ -68,12 +68,18 @@ def search(
     }
 
 
-def merged(session: Session, ticket_id: UUID, step: str, cursor: str | None, *, back: bool) -> dict[str, Any]:
-    """All streams of a step as one. Raises NotFound, BadPlace."""
+def merged(
+    session: Session, ticket_id: UUID, step: str, cursor: str | None, query: Query, *, back: bool
+) -> dict[str, Any]:
+    """All streams of a step as one: the next page, or the next one with a line that fits. Raises NotFound, BadPlace."""
     row = session.scalars(select(StepRow).where(StepRow.ticket_id == ticket_id, StepRow.key == step)).one_or_none()
     if row is None:
         raise NotFound(what="step", key=step, field="step")
-    found = logmerge.page(session, row, Place.parse(cursor) if cursor else None, back=back)
+    at = Place.parse(cursor) if cursor else None
+    if query == Query():
+        found = logmerge.page(session, row, at, back=back)
+    else:
+        found = logmerge.find(session, row, at, query, back=back)
     said = [
         {**vars(it.line), "stream_id": it.stream_id, "node_id": it.node_id, "attempt_n": it.attempt_n}
         for it in found.lines

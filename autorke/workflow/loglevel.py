@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 Level = Literal["error", "warning", "info"]
+RANK: dict[Level, int] = {"info": 0, "warning": 1, "error": 2}
 LOOK = 200
 """Bytes of a line that are looked at behind its time."""
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 
 from autorke.core.errors import Text, Unprocessable
 from autorke.workflow import logread
-from autorke.workflow.logread import Line
+from autorke.workflow.logread import Block, Line, Query
 from autorke.workflow.models import Attempt, LogChunk, LogStream, StepRow
 
 LINES = 2_000
@@ -88,11 +88,39 @@ def page(session: Session, step: StepRow, at: Place | None, *, back: bool) -> Me
     picked, more = _pick(session, step, at, back=back)
     if not picked:
         return Merged([], at, at, more=False)
-    data = _data(session, step, picked[0], picked[-1])
+    lines = _merge(session, _data(session, step, picked[0], picked[-1]))
+    return Merged(lines, picked[0], picked[-1], more)
+
+
+def find(session: Session, step: StepRow, at: Place | None, query: Query, *, back: bool) -> Merged:
+    """The next page that has a line which fits. Pages without one are passed over, as many as one call may read
+    (`logread.Watch`): then a page without lines, with `more`, says where to go on."""
+    watch = logread.Watch()
+    while True:
+        picked, more = _pick(session, step, at, back=back)
+        if not picked:
+            return Merged([], at, at, more=False)
+        rows = _data(session, step, picked[0], picked[-1])
+        if any(_may_hold(row, query) for row in rows):
+            lines = _merge(session, rows)
+            if any(logread.fits(said.line, query) for said in lines):
+                return Merged(lines, picked[0], picked[-1], more)
+        at = picked[0] if back else picked[-1]
+        if watch.over(sum(len(row.LogChunk.data) for row in rows)):
+            return Merged([], at, at, more)
+
+
+def _may_hold(row: Row[Any], query: Query) -> bool:
+    """Looked at as bytes, a tenth of the work of reading lines. One that goes over the edge of a chunk may fit."""
+    data = row.LogChunk.data
+    return row.begun or data[-1:] != b"\n" or any(logread.matches(Block(1, data), query))
+
+
+def _merge(session: Session, data: Sequence[Row[Any]]) -> list[Said]:
     lines: list[Said] = []
     for _, rows in groupby(data, key=lambda row: row.batch):
         lines += sorted((said for row in rows for said in _lines(session, row)), key=lambda said: said.at)
-    return Merged(lines, picked[0], picked[-1], more)
+    return lines
 
 
 def _of_step(step: StepRow, *columns: Any) -> Select[Any]:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from autorke.core.db import transaction
 from autorke.workflow import loglevel
-from autorke.workflow.loglevel import STAMP_LENGTH, Level
+from autorke.workflow.loglevel import RANK, STAMP_LENGTH, Level
 from autorke.workflow.models import LogChunk, LogStream
 
 LONGEST_LINE = 16 * 1024
@@ -105,7 +105,7 @@ def page(session: Session, stream: LogStream, from_line: int, count: int) -> lis
 def search(session: Session, stream: LogStream, query: Query, *, from_line: int, limit: int, back: bool) -> Found:
     """Numbers of the next matching lines, at most `limit`; fewer when the work of one call is done."""
     found = Found()
-    watch = _Watch()
+    watch = Watch()
     if back:
         _search_back(session, stream, query, min(from_line, stream.lines), limit, watch, found)
         return found
@@ -123,7 +123,7 @@ def search(session: Session, stream: LogStream, query: Query, *, from_line: int,
 
 
 def _search_back(
-    session: Session, stream: LogStream, query: Query, to: int, limit: int, watch: _Watch, found: Found
+    session: Session, stream: LogStream, query: Query, to: int, limit: int, watch: Watch, found: Found
 ) -> None:
     while to >= 1:
         first = max(1, to - WINDOW + 1)
@@ -142,7 +142,7 @@ def _search_back(
     found.next_line = to if to >= 1 else None
 
 
-class _Watch:
+class Watch:
     """How much one call has done."""
 
     def __init__(self) -> None:
@@ -167,6 +167,13 @@ def matches(block: Block, query: Query) -> Iterator[int]:
     yield from (n for n in found if _at_least(raws[n - block.n], query.level))
 
 
+def fits(line: Line, query: Query) -> bool:
+    """The same of one line that was read."""
+    if RANK[line.level] < RANK[query.level]:
+        return False
+    return query.text in line.text if query.exact else query.text.casefold() in line.text.casefold()
+
+
 def _of_level(block: Block, level: Level) -> Iterator[int]:
     if level == "info":
         yield from range(block.n, block.next)
@@ -178,8 +185,7 @@ def _of_level(block: Block, level: Level) -> Iterator[int]:
 
 
 def _at_least(raw: bytes, level: Level) -> bool:
-    found = loglevel.level_of(raw)
-    return found == "error" or (level == "warning" and found == "warning")
+    return RANK[loglevel.level_of(raw)] >= RANK[level]
 
 
 def _with_text(block: Block, query: Query) -> Iterator[int]:

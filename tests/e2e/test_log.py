@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import Visit
-from tests.story.people import Person, until
+from tests.e2e.log_desk import ERROR, LINES, address, row, say, waiting
+from tests.story.people import Person
 from tests.story.stack import Stack
-
-LINES = int(os.environ.get("AUTORKE_E2E_LOG_LINES", "30000"))
-ERROR = LINES * 2 // 3
-
-
-def say(stack: Stack, ticket: dict[str, Any], node: str, lines: int, *, close: bool = False) -> None:
-    """More lines of a node's log, stored by another process as a runner would."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.e2e.long_log",
-        ticket["id"],
-        node,
-        str(lines),
-        *(["close"] if close else []),
-    ]
-    subprocess.run(command, env=stack.environ, check=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
 def ticket(people: dict[str, Person], cluster: dict[str, Any], stack: Stack) -> Iterator[dict[str, Any]]:
-    """A ticket that waits for its first approval, one of whose nodes has said a lot."""
-    person = people["requester"]
-    machine = person.get("/machines?filter=hostname:eq:free-001")["items"][0]
-    request = {"cluster_id": cluster["id"], "machines": [{"machine_id": machine["id"]}]}
-    made = person.post("/tickets", {"flow": "add_workers", "request": request})
-    until(lambda: bool(person.open_gates(made["id"])), 60, "the first gate")
-    say(stack, made, "long", LINES, close=True)
-    yield made
-    person.post(f"/tickets/{made['id']}/cancel", {"reason": "made by a test"})
-
-
-def address(ticket: dict[str, Any], **search: Any) -> str:
-    return f"/tickets/{ticket['number']}?" + "&".join(
-        f"{key}={value}" for key, value in {"tab": "log", **search}.items()
-    )
-
-
-def row(page: Page, n: int) -> Any:
-    return page.locator(f'.log-line[data-n="{n}"]')
+    """One of whose nodes has said a lot."""
+    with waiting(people["requester"], cluster, "free-001") as made:
+        say(stack, made, "long", LINES, close=True)
+        yield made
 
 
 def test_a_long_log_opens_at_once_and_is_searched(

@@ -114,6 +114,17 @@ def test_the_merged_log_of_a_step(desk: Desk) -> None:
     assert desk.get("logs/merged", step="configure", cursor="x").json()["code"] == "bad-log-place"
 
 
+def test_a_search_over_all_nodes_of_a_step(desk: Desk) -> None:
+    found = desk.get("logs/merged", step="configure", q="KUBELET").json()
+    assert "中文 Kubelet" in [it["text"] for it in found["lines"]]
+    none = desk.get("logs/merged", step="configure", q="KUBELET", exact=True).json()
+    assert (none["lines"], none["more"]) == ([], False)
+    again = desk.get("logs/merged", step="configure", q="kubelet", cursor=found["next"]).json()
+    assert (again["lines"], again["more"]) == ([], False)
+    error = desk.get("logs/merged", step="configure", level="error", direction="back").json()
+    assert [it["n"] for it in error["lines"] if it["level"] == "error"] == [1500]
+
+
 def stored(stream_id: str) -> bytes:
     with transaction() as session:
         return logstore.read(session, UUID(stream_id), 0, 10**9)

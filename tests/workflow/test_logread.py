@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -279,6 +280,52 @@ def test_the_merged_log_has_every_line_once_in_the_order_of_time(
         assert [n for it, n, _ in merged if it == node] == sorted(n for it, n in wanted if it == node)
     if bounds[0] == 2000:
         assert [at for *_, at in merged] == sorted(at or "" for *_, at in merged)
+
+
+def pages_found(step_id: UUID, query: Query, *, back: bool) -> list[list[str]]:
+    """The texts of each page that a search stops at, in the order of the log."""
+    stops: list[list[str]] = []
+    at: Place | None = None
+    while True:
+        with transaction() as session:
+            page = logmerge.find(session, session.get_one(StepRow, step_id), at, query, back=back)
+        if page.lines:
+            stops.append([it.line.text for it in page.lines])
+        at = page.first if back else page.last
+        if not page.more:
+            return stops[::-1] if back else stops
+
+
+@pytest.mark.parametrize("seconds", [60.0, 0.0])
+@pytest.mark.parametrize("back", [False, True])
+def test_a_search_in_the_merged_log_stops_at_each_page_with_a_match(
+    attempt: Where, monkeypatch: pytest.MonkeyPatch, back: bool, seconds: float
+) -> None:
+    """Also when each call may read one page only, and where a line begins in an earlier chunk."""
+    monkeypatch.setattr(logmerge, "LINES", 10)
+    monkeypatch.setattr(logread, "SEARCH_SECONDS", seconds)
+    with LogWriter(*attempt, Secrets()) as writer:
+        for number in range(120):
+            word = {33: "error: Disk", 35: "disk", 90: "warning: " + "z" * 70_000}.get(number, "quiet")
+            writer.line("ab"[number % 2], f"{word} {number}")
+            writer.flush()
+
+    def stops(**wanted: Any) -> list[list[str]]:
+        query, step_id = Query(**wanted), step_of(attempt)
+        found = pages_found(step_id, query, back=back)
+        assert all(any(logread.fits(line_of(text), query) for text in page) for page in found)
+        return [[text.split()[-1] for text in page if "quiet" not in text] for page in found]
+
+    def line_of(text: str) -> logread.Line:
+        return logread.line_of(1, text.encode())
+
+    assert stops(text="DISK") in ([["33", "35"]], [["33"], ["35"]])
+    assert stops(text="disk", exact=True)[-1][-1] == "35"
+    assert stops(text="disk", level="error")[0][0] == "33"
+    assert [page[0] for page in stops(level="warning")][0] == "33"
+    assert stops(text="nothing") == []
+    assert len(stops(text="2")) > 5
+    assert stops(text=":") == stops(level="warning"), "the time of a line is not its text"
 
 
 def test_old_chunks_that_end_anywhere_merge_as_well(attempt: Where) -> None:

@@ -1771,6 +1771,9 @@ export const listLogs = <ThrowOnError extends boolean = true>(options: Options<L
  * Read Merged Log
  *
  * About 2,000 lines of all nodes of a step in the order of time, from its beginning (or back from its end).
+ *
+ * With `q` or `level`: the next page that has such a line. Its other lines are there too. One call passes over 160 MB
+ * in two seconds at most; no lines with `more`: `next` (or `previous`) goes on.
  */
 export const readMergedLog = <ThrowOnError extends boolean = true>(options: Options<ReadMergedLogData, ThrowOnError>): RequestResult<ReadMergedLogResponses, ReadMergedLogErrors, ThrowOnError, 'data'> => (options.client ?? client).get<ReadMergedLogResponses, ReadMergedLogErrors, ThrowOnError, 'data'>({
     responseStyle: 'data',

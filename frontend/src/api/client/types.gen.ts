@@ -3536,7 +3536,8 @@ export type MeIn = {
  * MergedOut
  *
  * Lines of all nodes of a step in the order of time. `next` goes on behind them (also later, when there are more),
- * `previous` before them; `more` says whether there is more already in the direction of reading.
+ * `previous` before them; `more` says whether there is more already in the direction of reading. A search that has
+ * found nothing yet answers without lines, and goes on from the same two.
  */
 export type MergedOut = {
     /**
@@ -10545,6 +10546,24 @@ export type ReadMergedLogData = {
          * Direction
          */
         direction?: 'forward' | 'back';
+        /**
+         * Q
+         *
+         * Plain text, in any case
+         */
+        q?: string;
+        /**
+         * Level
+         *
+         * Only lines of at least this level
+         */
+        level?: 'error' | 'warning' | 'info';
+        /**
+         * Exact
+         *
+         * Mind the case of letters
+         */
+        exact?: boolean;
     };
     url: '/api/v1/tickets/{ticket_id}/logs/merged';
 };

@@ -30,6 +30,12 @@ export const firstErrorOf = (ticketId: string, streamId: string) => findFirstErr
 export const readMerged = (ticketId: string, step: string, cursor: string | null, direction: "forward" | "back") =>
   readMergedLog({ path: { ticket_id: ticketId }, query: { step, cursor, direction } });
 
+export type At = { cursor: string | null; direction: "forward" | "back" };
+
+/** The next page that has a wanted line; one without lines, with `more`, says from where to go on. */
+export const findMerged = (ticketId: string, step: string, wanted: Wanted, at: At, signal: AbortSignal) =>
+  readMergedLog({ path: { ticket_id: ticketId }, query: { step, ...wanted, ...at }, signal });
+
 const base = (ticketId: string) => `/api/v1/tickets/${encodeURIComponent(ticketId)}`;
 export const fileUrl = (ticketId: string, streamId: string) => `${base(ticketId)}/logs/${streamId}/file`;
 export const zipUrl = (ticketId: string) => `${base(ticketId)}/logs.zip`;

@@ -129,6 +129,47 @@ describe("the merged log", () => {
   });
 });
 
+describe("a search beyond what is held of the merged log", () => {
+  const feedAt = async (more: boolean) => {
+    const feed = new MergedFeed(async () => page(11, 20, more));
+    await feed.open(false);
+    return feed;
+  };
+  const fourth = (found: MergedOut) => found.lines[3]!;
+  const nothing = (cursor: string, more: boolean): MergedOut => ({ lines: [], next: cursor, previous: cursor, more });
+
+  it("goes on until a page has a match, which then stands alone with more on both sides", async () => {
+    const [feed, asked] = [await feedAt(true), [] as Array<string | null>];
+    const answers = [nothing("n40", true), nothing("n60", true), page(61, 70, false)];
+    const find = async (cursor: string | null) => {
+      asked.push(cursor);
+      return answers.shift()!;
+    };
+    expect(await feed.seek(find, fourth, "n20", false, new AbortController().signal)).toBe("found");
+    expect(asked).toEqual(["n20", "n40", "n60"]);
+    const held = feed.snapshot()!;
+    expect(linesOf(held, "info")[0]?.n).toBe(61);
+    expect([held.before, held.behind, held.opened]).toEqual([true, false, { turn: 2, at: held.pages[0]!.lines[3] }]);
+  });
+
+  it("keeps what is held when there is nothing, when it is given up, and when it fails", async () => {
+    const feed = await feedAt(true);
+    const held = feed.snapshot();
+    expect(await feed.seek(async () => nothing("n90", false), fourth, "n20", false, new AbortController().signal)).toBe("none");
+    const work = new AbortController();
+    const late = async () => {
+      work.abort();
+      return page(61, 70, false);
+    };
+    expect(await feed.seek(late, fourth, "n20", false, work.signal)).toBe("stopped");
+    expect(feed.problem()).toBeNull();
+    const refused = new Error("refused");
+    expect(await feed.seek(() => Promise.reject(refused), fourth, null, true, new AbortController().signal)).toBe("stopped");
+    expect(feed.problem()).toBe(refused);
+    expect(feed.snapshot()).toBe(held);
+  });
+});
+
 describe("parts of very long logs", () => {
   it("shows up to a million lines at once, and every line in some part", () => {
     expect([baseFor(900_000, MOST), sizeOf(0, 5)]).toEqual([0, 5]);

@@ -41,8 +41,8 @@ function Counter({ matches }: { matches: Matches | null }) {
   if (!matches) return null;
   const number = (n: number) => n.toLocaleString(i18n.language);
   const said =
-    matches.count === 0 && !matches.more
-      ? t("search.none")
+    matches.count === 0
+      ? t(matches.more ? "search.elsewhere" : "search.none")
       : t("search.place", { place: number(matches.place), count: `${number(matches.count)}${matches.more ? "+" : ""}` });
   return (
     <span className="log-counter" role="status" data-testid="log-counter" data-busy={matches.busy || undefined}>
@@ -53,7 +53,7 @@ function Counter({ matches }: { matches: Matches | null }) {
 
 function Search(props: ToolbarProps) {
   const { t } = useTranslation("log");
-  const none = props.matches === null || props.matches.count === 0;
+  const none = props.matches === null || (props.matches.count === 0 && !props.matches.more);
   return (
     <Flex gap={4} align="center">
       <Input

@@ -1,10 +1,15 @@
 /** The merged log of a step as it is read: which pages are there, and one request at a time for more. */
 import type { MergedOut } from "../../../api/client";
-import { append, firstPage, type Merged, nextCursor, prepend, previousCursor } from "./merged-pages";
+import { append, firstPage, foundPage, type Merged, type Said, nextCursor, prepend, previousCursor } from "./merged-pages";
 
 export type FetchMerged = (cursor: string | null, direction: "forward" | "back") => Promise<MergedOut>;
 
+export type FindMerged = (cursor: string | null) => Promise<MergedOut>;
+/** What became of a search; "stopped": it was given up, or it failed. */
+export type Sought = "found" | "none" | "stopped";
+
 export class MergedFeed {
+  private turn = 0;
   private held: Merged | null = null;
   private error: unknown = null;
   private working: Promise<void> | null = null;
@@ -24,8 +29,31 @@ export class MergedFeed {
   /** From the beginning, or the last page. */
   open(atEnd: boolean): Promise<void> {
     return this.once(async () => {
-      this.held = firstPage(await this.fetch(null, atEnd ? "back" : "forward"), atEnd);
+      this.held = firstPage(await this.fetch(null, atEnd ? "back" : "forward"), atEnd, ++this.turn);
     });
+  }
+
+  /** The next page that has what `find` looks for takes the place of those held; `pick` says which line is meant. */
+  async seek(find: FindMerged, pick: (page: MergedOut) => Said, from: string | null, back: boolean, signal: AbortSignal): Promise<Sought> {
+    this.error = null;
+    try {
+      for (let cursor = from; ; ) {
+        const page = await find(cursor);
+        await this.working;
+        if (signal.aborted) return "stopped";
+        if (page.lines.length > 0) {
+          this.held = foundPage(page, back, ++this.turn, pick(page));
+          return "found";
+        }
+        if (!page.more) return "none";
+        cursor = back ? page.previous : page.next;
+      }
+    } catch (error) {
+      if (!signal.aborted) this.error = error;
+      return "stopped";
+    } finally {
+      this.changed();
+    }
   }
 
   forward(): Promise<void> {

@@ -12,11 +12,10 @@ import { LogLines, type LinesHandle } from "./log-lines";
 import { readLines, readMerged } from "./log-queries";
 import { type Choice, failedStreams, type LogStream, streamsOf } from "./log-sources";
 import { type Controls, LogToolbar } from "./log-toolbar";
-import { placeOf, stepFrom } from "./match-finder";
 import { MergedFeed } from "./merged-feed";
-import { linesOf, matchesIn, type Merged, type Said } from "./merged-pages";
+import { linesOf, type Merged } from "./merged-pages";
+import { useMergedSearch } from "./merged-search";
 import { useLogKeys } from "./use-log-keys";
-import { useSettled } from "./use-stores";
 import { Pending } from "../pending";
 
 export type MergedLogProps = {
@@ -63,22 +62,6 @@ function useFeed(props: MergedLogProps, open: boolean) {
   return { feed, state, problem, atEnd };
 }
 
-/** Matches within what is held; going on behind the last one fetches more. */
-function useMergedSearch(lines: readonly Said[], text: string, state: Merged | null, feed: MergedFeed) {
-  const q = useSettled(text);
-  const found = useMemo(() => matchesIn(lines, q), [lines, q]);
-  const [current, setCurrent] = useState<number | null>(null);
-  const step = (back: boolean, from: number): number | null => {
-    const next = stepFrom(found, current ?? from, back);
-    const wraps = next === null || (!back && next <= (current ?? from));
-    if (wraps && !back && state?.behind) void feed.forward();
-    else setCurrent(next);
-    return wraps && state?.behind && !back ? null : next;
-  };
-  const matches = q === "" ? null : { place: placeOf(found, current), count: found.length, more: state?.behind === true || state?.before === true, busy: false };
-  return { q, current, step, matches };
-}
-
 function useMergedLog(props: MergedLogProps) {
   const { controls, step } = props;
   const list = useRef<LinesHandle>(null);
@@ -89,28 +72,27 @@ function useMergedLog(props: MergedLogProps) {
   const { feed, state, problem, atEnd } = useFeed(props, open);
   const [following, tell] = useReducer(follow, null, () => startFollow(total, open));
   const lines = useMemo(() => (state ? linesOf(state, controls.level) : []), [state, controls.level]);
-  const search = useMergedSearch(lines, controls.text, state, feed);
+  const search = useMergedSearch({ ticketId: props.ticketId, step }, { feed, state, lines }, controls.text, controls.level);
   useEffect(() => {
     tell({ kind: "grew", total });
     void feed.grew(following.on);
   }, [feed, total, following.on]);
   const end = async () => {
     if (state?.behind) await feed.open(true);
-    list.current?.show(lines.length - 1, "end");
+    else list.current?.show(lines.length - 1, "end");
   };
   const begin = async () => {
     if (state?.before) await feed.open(false);
-    list.current?.show(0, "start");
+    else list.current?.show(0, "start");
   };
   const toggle = () => {
     if (!following.on) void end();
     tell({ kind: "toggle" });
   };
-  const stepOn = (back: boolean) => {
-    const found = search.step(back, top.current - 1);
-    if (found === null) return;
+  const stepOn = async (back: boolean) => {
     tell({ kind: "away" });
-    list.current?.show(found);
+    const found = await search.step(back, top.current - 1);
+    if (found !== null) list.current?.show(found);
   };
   return { list, top, own, total, open, feed, state, problem, atEnd, following, tell, lines, search, end, begin, toggle, stepOn };
 }
@@ -129,8 +111,8 @@ function Toolbar({ props, model, region }: { props: MergedLogProps; model: Model
   };
   useLogKeys(region, {
     search: () => input.current?.focus({ cursor: "all" }),
-    next: () => stepOn(false),
-    previous: () => stepOn(true),
+    next: () => void stepOn(false),
+    previous: () => void stepOn(true),
     first: () => void model.begin(),
     last: () => void model.end(),
     follow: () => (open ? toggle() : undefined),
@@ -142,7 +124,7 @@ function Toolbar({ props, model, region }: { props: MergedLogProps; model: Model
       controls={controls}
       input={input}
       matches={model.search.matches}
-      onStep={stepOn}
+      onStep={(back) => void stepOn(back)}
       onLeave={() => region.current?.querySelector<HTMLElement>(".log-lines")?.focus()}
       noError={failed.length === 0 ? t("firstError.none") : null}
       onFirstError={() => void firstError()}
@@ -156,11 +138,13 @@ function Toolbar({ props, model, region }: { props: MergedLogProps; model: Model
   );
 }
 
-function Nothing({ level, open, state, feed }: { level: string; open: boolean; state: Merged; feed: MergedFeed }) {
+/** Nothing of what is held is shown: the rest of the log may have such lines. */
+function Nothing({ level, model, state }: { level: string; model: Model; state: Merged }) {
   const { t } = useTranslation("log");
-  const more = (state.behind || state.before) && (
-    <Button size="small" onClick={() => void (state.behind ? feed.forward() : feed.back())}>
-      {t("merged.more")}
+  const { open, search } = model;
+  const more = (state.behind || state.before) && !search.none && (
+    <Button size="small" loading={search.busy} onClick={() => void model.stepOn(false)}>
+      {t("merged.find")}
     </Button>
   );
   return <EmptyState title={t(level === "info" ? (open ? "empty.open" : "empty") : "filter.none")} action={more} />;
@@ -170,6 +154,10 @@ function Lines({ props, model, state }: { props: MergedLogProps; model: Model; s
   const { t } = useTranslation("log");
   const { lines, following, search, tell, feed } = model;
   const { level, wrap } = props.controls;
+  const { at } = state.opened;
+  const first = typeof at === "string" ? null : lines.indexOf(at);
+  const shown = search.index ?? first;
+  const atEnd = following.on || at === "end";
   const more = <div className="log-missing">{t("line.loading")}</div>;
   const pick = (index: number) => {
     const line = lines[index];
@@ -178,7 +166,7 @@ function Lines({ props, model, state }: { props: MergedLogProps; model: Model; s
   return (
     <div className="log-frame">
       <LogLines
-        key={`${level} ${wrap}`}
+        key={`${level} ${wrap} ${state.opened.turn}`}
         ref={model.list}
         label={t("lines.label")}
         count={lines.length}
@@ -187,11 +175,11 @@ function Lines({ props, model, state }: { props: MergedLogProps; model: Model; s
         numberAt={(index) => lines[index]?.n ?? 0}
         nameAt={(index) => props.nameOf(lines[index]?.node_id ?? null)}
         keyAt={(index) => `${lines[index]?.stream_id} ${lines[index]?.n}`}
-        current={search.current}
+        current={search.index}
         q={search.q}
         wrap={wrap}
-        top={following.on ? lines.length - 1 : 0}
-        topAlign={following.on ? "end" : "start"}
+        top={shown ?? (atEnd ? lines.length - 1 : 0)}
+        topAlign={shown !== null ? "center" : atEnd ? "end" : "start"}
         follows={following.on}
         header={state.before ? more : null}
         footer={state.behind ? more : null}
@@ -219,7 +207,7 @@ export function MergedLog(props: MergedLogProps) {
       <Toolbar props={props} model={model} region={region} />
       {problem !== null && <ProblemAlert problem={asProblem(problem)} action={<RetryButton onClick={again} />} />}
       {state === null && problem === null && <Pending />}
-      {state !== null && lines.length === 0 && <Nothing level={props.controls.level} open={model.open} state={state} feed={feed} />}
+      {state !== null && lines.length === 0 && <Nothing level={props.controls.level} model={model} state={state} />}
       {state !== null && lines.length > 0 && <Lines props={props} model={model} state={state} />}
       <div className="log-status muted">
         {t("merged.status", { logs: number(model.own.length), total: number(model.total), shown: number(lines.length) })}

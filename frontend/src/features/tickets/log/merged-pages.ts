@@ -10,6 +10,8 @@ export type Merged = {
   /** There are lines before and behind those held. */
   before: boolean;
   behind: boolean;
+  /** Where its reading began: which opening of the log, and what of it is shown first. */
+  opened: { turn: number; at: Said | "start" | "end" };
 };
 
 /** Room for pages before the first one. */
@@ -17,16 +19,21 @@ export const MIDDLE = 10_000_000;
 const MOST_PAGES = 50;
 
 const RANK: Record<Level, number> = { info: 0, warning: 1, error: 2 };
-const atLeast = (lines: readonly Said[], level: Level): Said[] => lines.filter((line) => RANK[line.level] >= RANK[level]);
+export const atLeast = (lines: readonly Said[], level: Level): Said[] => lines.filter((line) => RANK[line.level] >= RANK[level]);
 
 function moved(start: Record<Level, number>, pages: readonly MergedOut[], sign: 1 | -1): Record<Level, number> {
   const by = (level: Level) => sign * pages.reduce((sum, page) => sum + atLeast(page.lines, level).length, 0);
   return { info: start.info + by("info"), warning: start.warning + by("warning"), error: start.error + by("error") };
 }
 
-export function firstPage(page: MergedOut, back: boolean): Merged {
+export function firstPage(page: MergedOut, back: boolean, turn = 0): Merged {
   const start = { info: MIDDLE, warning: MIDDLE, error: MIDDLE };
-  return { pages: [page], start, before: back && page.more, behind: !back && page.more };
+  return { pages: [page], start, before: back && page.more, behind: !back && page.more, opened: { turn, at: back ? "end" : "start" } };
+}
+
+/** A page from the middle: what comes before it (or behind it, read backwards) is asked for when it is looked at. */
+export function foundPage(page: MergedOut, back: boolean, turn: number, at: Said): Merged {
+  return { ...firstPage(page, back), ...(back ? { behind: true } : { before: true }), opened: { turn, at } };
 }
 
 /** A page behind those held; far ones before are let go, their cursor stays. */
@@ -34,13 +41,14 @@ export function append(state: Merged, page: MergedOut): Merged {
   const kept = page.lines.length === 0 ? state.pages : [...state.pages, page];
   const gone = Math.max(0, kept.length - MOST_PAGES);
   const start = moved(state.start, kept.slice(0, gone), 1);
-  return { pages: kept.slice(gone), start, before: state.before || gone > 0, behind: page.more };
+  return { ...state, pages: kept.slice(gone), start, before: state.before || gone > 0, behind: page.more };
 }
 
 export function prepend(state: Merged, page: MergedOut): Merged {
   const kept = page.lines.length === 0 ? state.pages : [page, ...state.pages];
   const gone = kept.length > MOST_PAGES;
   return {
+    ...state,
     pages: kept.slice(0, MOST_PAGES),
     start: moved(state.start, [page], -1),
     before: page.more,
