@@ -29,9 +29,10 @@ from autorke.core.settings import get_settings
 from autorke.embedded import throwaway
 from autorke.workflow import commands, gates, outbox
 from autorke.workflow.gates import Decision
+from tests.ports import free_port
 from tests.story.desk import first_admin
 from tests.story.people import Person
-from tests.story.stack import Stack, free_port
+from tests.story.stack import Stack
 from tests.stuck.broker import Broker, stoppable
 from tests.worker.ground import GroundIn, everybody
 

@@ -99,7 +99,7 @@ def initialise(server: Postgres) -> None:
         raise StartFailed(service="initdb", seconds=INITDB_TIMEOUT, reason=words[-1], log=server.log)
 
 
-def wait_for_predecessor(home: Path, log: Path, patience: float = 15.0) -> None:
+def wait_for_predecessor(home: Path, log: Path, patience: float = 60.0) -> None:
     """A server whose supervisor was killed is writing its data out: give it time to end. Raises StartFailed."""
     deadline = time.monotonic() + patience
     while any(_serves(pid_file) for pid_file in home.glob("*/postmaster.pid")):

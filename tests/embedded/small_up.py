@@ -10,12 +10,15 @@ from autorke.embedded import supervisor
 from autorke.embedded.datadir import DataDirectory
 from autorke.embedded.service import Service
 
-POOL = "import os, time; parent = os.getppid()\nwhile os.getppid() == parent: time.sleep(2)"
+LOOKS_EVERY = "SMALL_UP_LOOKS_EVERY"
+"""Seconds after which the pool notices that its parent has died; where that is long, somebody else must end it."""
+POOL = f"""import os, time; parent = os.getppid()
+while os.getppid() == parent: time.sleep(float(os.environ.get('{LOOKS_EVERY}', '2')))"""
 CHILD = f"""
 import os, subprocess, sys, time
 pool = subprocess.Popen([sys.executable, '-c', {POOL!r}])  # like a worker's pool: notices an orphan's life in a while
 print('working for', os.environ['AUTORKE_DATABASE_URL'].split('@')[1], flush=True)
-time.sleep(300)
+time.sleep(3600)
 """
 
 

@@ -12,7 +12,7 @@ from tests import debian
 from tests.databases import text
 from tests.embedded.tree import FULL, Tree, up
 
-pytestmark = pytest.mark.pg15
+pytestmark = [pytest.mark.pg15, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def urls() -> Iterator[dict[str, str]]:
 def installation(urls: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
     place = tmp_path_factory.mktemp("production")
     with up(place / "data", place / "out", FULL, **urls) as tree:
-        tree.wait_for("Ready", 90)
+        tree.wait_for("Ready", 300)
         yield tree
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-import random
+import shutil
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from autorke.embedded.throwaway import _scratch_base
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 SMALL = (sys.executable, "-m", "tests.embedded.small_up")
 FULL = (sys.executable, "-m", "autorke", "up")
+PATIENCE = 100.0
+"""Seconds: what takes one or two may take many times that on a machine that is busy with something else."""
 
 
 class Tree:
@@ -30,12 +35,17 @@ class Tree:
     def output(self) -> str:
         return self._output.read_text()
 
-    def wait_for(self, words: str, seconds: float = 40.0) -> None:
+    def wait_for(self, words: str, seconds: float = PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while words not in self.output:
             assert self.process.poll() is None, self.output
             assert time.monotonic() < deadline, self.output
             time.sleep(0.02)
+
+    def refused(self, seconds: float = PATIENCE) -> str:
+        """What it said when it ended by itself, with exit code 1."""
+        assert self.process.wait(seconds) == 1, self.output
+        return self.output
 
     def wait_in(self, log: Path, words: str, seconds: float) -> None:
         """Until a child has written these words."""
@@ -45,8 +55,13 @@ class Tree:
             assert time.monotonic() < deadline, self.output
             time.sleep(0.1)
 
+    def children(self) -> dict[str, int]:
+        """Command line → pid of what the supervisor itself has started, and not of what those start for a moment."""
+        found = self.descendants()
+        return {command: pid for command, pid in found.items() if parent_of(pid) == self.process.pid}
+
     def descendants(self) -> dict[str, int]:
-        """Command line → pid of everything below the supervisor."""
+        """Command line → pid of everything below the supervisor, each after its parent."""
         parents: dict[int, list[int]] = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
@@ -62,16 +77,16 @@ class Tree:
         return found
 
     def pid_of(self, words: str) -> int:
-        hits = [pid for command, pid in self.descendants().items() if words in command]
-        assert hits, f"{words} not in {self.descendants()}"
-        return min(hits)
+        """The one with these words in its command line that none of the others has started."""
+        everything = self.descendants()
+        hits = [pid for command, pid in everything.items() if words in command]
+        assert hits, f"{words} not in {everything}"
+        return hits[0]
 
-    def stop(self) -> float:
-        """Ctrl-C; seconds until it has ended."""
-        started = time.monotonic()
+    def stop(self) -> None:
+        """Ctrl-C, and that it ends well."""
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(60) == 0, self.output
-        return time.monotonic() - started
+        assert self.process.wait(PATIENCE) == 0, self.output
 
 
 def command_line(pid: int) -> str:
@@ -81,6 +96,13 @@ def command_line(pid: int) -> str:
         return ""
 
 
+def parent_of(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return None
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
@@ -88,41 +110,33 @@ def alive(pid: int) -> bool:
         return False
 
 
-def survivors(pids: Mapping[str, int], seconds: float = 8.0) -> list[str]:
-    """Which of these still live after `seconds`."""
+def survivors(pids: Mapping[str, int], seconds: float = PATIENCE) -> list[str]:
+    """Which of these still live after `seconds`; who is killed needs the processor once more to end."""
     deadline = time.monotonic() + seconds
     while (left := [command for command, pid in pids.items() if alive(pid)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
 
 
-def free_port() -> int:
-    """The first of five ports in a row that are free (a demo's simulation takes the four after the api's).
-
-    Below the range from which the kernel gives ports to outgoing connections, so that they stay free.
-    """
-    while True:
-        first = random.randrange(20_000, 30_000, 5)
-        if all(map(_is_free, range(first, first + 5))):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+@contextmanager
+def open_directory() -> Iterator[Path]:
+    """A directory that every user can reach (pytest's own is closed to others), in memory where there is enough of it:
+    a server waits for the disk when it begins and ends, and a busy disk would be what the tests measure."""
+    path = Path(tempfile.mkdtemp(prefix="arke-", dir=_scratch_base()))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
 
 
 @contextmanager
 def up(
     data: Path, output: Path, argv: tuple[str, ...] = SMALL, user: int | None = None, **environ: str
 ) -> Iterator[Tree]:
-    """Start it; whatever the test does, nothing is left at the end."""
+    """Start it; whatever the test does, nothing is left at the end. A demo's simulation takes four more ports."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("AUTORKE_")}
-    settings = {"AUTORKE_DATA_DIR": str(data), "AUTORKE_PORT": str(free_port()), **environ}
+    settings = {"AUTORKE_DATA_DIR": str(data), "AUTORKE_PORT": str(free_ports(5)), **environ}
     with output.open("w") as out:
         process = subprocess.Popen(
             argv,
@@ -141,7 +155,9 @@ def up(
     finally:
         left = tree.descendants()
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE)
         for pid in left.values():
             if alive(pid):
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        survivors(left)  # what still runs would write into a directory that is being removed

@@ -18,7 +18,7 @@ from autorke.embedded.valkey import Valkey
 from tests.faults.live import until
 from tests.faults.proxy import Proxy, between
 from tests.faults.servers import Server
-from tests.story.stack import free_port
+from tests.ports import free_port
 
 QUEUE = "autorke:launch"
 """Where Celery keeps hints that nobody has taken (`core.queue`)."""

@@ -20,9 +20,9 @@ import httpx
 from autorke.core import crypto
 from tests.faults.servers import Server
 from tests.orphans import orphans, ours
+from tests.ports import free_port
 from tests.story.desk import hire
 from tests.story.people import Person
-from tests.story.stack import free_port
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)

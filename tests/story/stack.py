@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 from autorke.core import crypto
+from tests.ports import free_port
 
 
 @dataclass
@@ -48,21 +48,16 @@ class Stack:
     def stop(self, what: str, number: int = signal.SIGTERM) -> None:
         """End one of our own processes and its group."""
         child = self.processes.pop(what)
-        os.killpg(child.pid, number)
+        with suppress(ProcessLookupError):  # it has ended by itself; whoever misses it says so with its log
+            os.killpg(child.pid, number)
         try:
             child.wait(15)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
-            child.wait(5)
+            child.wait(60)
 
     def log(self, what: str) -> str:
         return (self.directory / f"{what}.log").read_text(errors="replace")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -96,10 +91,14 @@ def running(db_url: str, redis_url: str, directory: Path, **settings: str) -> It
 def _wait_healthy(stack: Stack) -> None:
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and stack.processes["api"].poll() is None:
-        try:
-            if httpx.get(f"{stack.url}/api/v1/health", timeout=2).status_code == 200 and stack.socket.exists():
-                return
-        except httpx.HTTPError:
-            pass
+        if stack.socket.exists() and _answers(stack.url):
+            return
         time.sleep(0.2)
     raise AssertionError("the api did not become healthy:\n" + stack.log("api")[-3000:])
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/api/v1/health", timeout=10, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
