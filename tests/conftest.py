@@ -164,6 +164,7 @@ def configured_redis(redis_url: str) -> Iterator[str]:
     """Wake-ups (`core.events`) and child processes use this test's Redis."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AUTORKE_REDIS_URL", redis_url)
+        environment.setattr(events, "TIMEOUT_S", 30.0)  # a machine that is busy with something else is no dead broker
         get_settings.cache_clear()
         events.forget()
         yield redis_url

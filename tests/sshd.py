@@ -102,7 +102,7 @@ class Sshd:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def sessions(self) -> list[int]:
         """Process ids of the connections that are open now."""
@@ -124,24 +124,35 @@ def running_sshd(
         pytest.skip("SKIPPED: no sshd on this machine; install the Debian package openssh-server")
     if os.getuid() == 0:  # sshd insists on this directory as root, and only its package's unit makes it
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    port, user_key = _free_port(), make_key()
+    user_key = make_key()
     host_keys = {kind: make_key(kind) for kind in host_key_kinds}
     (directory / "authorized_keys").write_text(user_key.public + "\n")
     (directory / "home").mkdir()
     # Whoever runs the tests may have a .bashrc that is slow or talks: the machine has a home of its own.
     home = f"HOME={directory}/home" + (f" PATH={programs}:/usr/bin:/bin" if programs else "")
-    _write_config(directory, host_keys, {"Port": str(port), "SetEnv": home, **_OPTIONS, **options})
-    command = [SSHD, "-D", "-f", str(directory / "config"), "-E", str(directory / "log")]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    port, process = _start(SSHD, directory, host_keys, {"SetEnv": home, **_OPTIONS, **options})
     server = Sshd(port, getpass.getuser(), user_key, host_keys, directory, process)
     try:
-        _wait_for_port(server)
         yield server
     finally:
         if process.poll() is None:
             server.signal_sessions(signal.SIGCONT)
             server.signal_sessions(signal.SIGTERM)
             server.stop()
+
+
+def _start(
+    program: str, directory: Path, host_keys: dict[str, KeyPair], options: dict[str, str]
+) -> tuple[int, subprocess.Popen[bytes]]:
+    """On a port of its own; it is asked again on another one when somebody took that port before sshd did."""
+    command = [program, "-D", "-f", str(directory / "config"), "-E", str(directory / "log")]
+    for _ in range(10):
+        port = _free_port()
+        _write_config(directory, host_keys, {"Port": str(port), **options})
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        if _listens(process, directory / "pid"):
+            return port, process
+    raise RuntimeError(f"sshd did not start: {(directory / 'log').read_text()}")
 
 
 def _write_config(directory: Path, host_keys: dict[str, KeyPair], options: dict[str, str]) -> None:
@@ -161,13 +172,16 @@ def _free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def _wait_for_port(server: Sshd) -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and server.process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", server.port), timeout=1):
-            return
+def _listens(process: subprocess.Popen[bytes], pid_file: Path) -> bool:
+    """sshd writes the file once it listens. Nobody connects to find out: that would be a session that tests count."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if pid_file.exists():
+            return True
         time.sleep(0.02)
-    raise RuntimeError(f"sshd did not start: {server.log()}")
+    process.kill()
+    process.wait(60)
+    return False
 
 
 @pytest.fixture(scope="session")
@@ -188,7 +202,7 @@ class PlainUser:
 def plain_user() -> Iterator[PlainUser]:
     if os.getuid() != 0:
         pytest.skip("SKIPPED: only root can add the user that this test logs in as")
-    user = PlainUser(f"autorke-t{uuid.uuid4().hex[:8]}", "correct horse")
+    user = PlainUser(f"autorke-t{uuid.uuid4().hex[:8]}", f"correct horse {uuid.uuid4().hex}")
     hashing = ["openssl", "passwd", "-6", "-stdin"]
     hashed = subprocess.run(hashing, input=user.password, capture_output=True, text=True, check=True).stdout.strip()
     add = ["useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/sh", "--password", hashed, user.name]
@@ -201,7 +215,7 @@ def plain_user() -> Iterator[PlainUser]:
 
 def _change_accounts(command: list[str]) -> None:
     """Another test run may hold the lock of /etc/passwd for a moment."""
-    for _ in range(50):
+    for _ in range(300):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if "lock" not in done.stderr:
             break

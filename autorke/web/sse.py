@@ -14,6 +14,7 @@ import contextlib
 import itertools
 import json
 import logging
+import math
 import signal
 import threading
 import time
@@ -259,7 +260,7 @@ async def _events(
     wakeups: Wakeups, ear: Ear, source: Source, cursor: str | None, hearing: Hearing | None, resumes: bool
 ) -> AsyncIterator[bytes]:
     ends = time.monotonic() + ROTATE
-    spoken, read = 0.0, 0.0
+    spoken = read = -math.inf  # whatever the clock says: the first sign of life comes at once
     while not wakeups.stopping.is_set() and time.monotonic() < ends:
         pause = HEARTBEAT if wakeups.connected else POLL_WITHOUT_BROKER
         ear.flag.clear()  # before the read: a wake-up during it causes one more read, never a lost row

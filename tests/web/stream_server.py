@@ -1,7 +1,11 @@
-"""The product's api under its real server, with one stream that never has news: `python stream_server.py PORT`."""
+"""The product's api under its real server, with one stream that never has news: `python stream_server.py FD`.
+
+FD is a listening socket that it inherits: no port is chosen that somebody else may take before it is bound.
+"""
 
 from __future__ import annotations
 
+import socket
 import sys
 
 import uvicorn
@@ -19,4 +23,4 @@ async def quiet(request: Request) -> sse.EventStream:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from sqlalchemy import event
@@ -29,7 +28,7 @@ def test_a_crowd_finds_the_connections_of_the_one_before(api: Api) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(120)
 
     event.listen(db.get_engine(), "connect", lambda *_: made.append(1))
     crowd()
@@ -39,7 +38,7 @@ def test_a_crowd_finds_the_connections_of_the_one_before(api: Api) -> None:
 
 @pytest.mark.parametrize("path", ["/me", "/tickets"])
 def test_a_crowd_is_served(api: Api, path: str) -> None:
-    """With a connection held between two threads' work, so many would stand still until the pool gives up (30 s)."""
+    """With a connection held between two threads' work, so many would stand still until the pool gives up: 503."""
     viewer = api.caller("viewer")
     answers: list[int] = []
 
@@ -47,9 +46,8 @@ def test_a_crowd_is_served(api: Api, path: str) -> None:
         answers.append(viewer.get(V1 + path).status_code)
 
     threads = [threading.Thread(target=ask, daemon=True) for _ in range(CROWD)]
-    deadline = time.monotonic() + 28
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+        thread.join(120)
     assert answers == [200] * CROWD

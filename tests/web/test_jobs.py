@@ -33,7 +33,7 @@ class Notes:
 
     def patient(self, tell: jobs.Tell, stop: threading.Event) -> None:
         tell("note", {"n": 1})
-        if stop.wait(20):
+        if stop.wait(120):
             self.stopped.set()
 
 
@@ -43,7 +43,7 @@ def _parsed(part: bytes) -> tuple[str, Any]:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -123,7 +123,7 @@ def test_an_answer_that_never_begins_gives_its_turn_back() -> None:
             raise OSError("gone")
 
         async def receive() -> dict[str, Any]:
-            await asyncio.sleep(20)
+            await asyncio.sleep(120)
             return {"type": "http.disconnect"}
 
         stream = jobs.stream(_request(), notes.patient, done=notes.done.set)
@@ -143,7 +143,7 @@ def test_a_server_that_is_being_stopped_ends_the_work(monkeypatch: pytest.Monkey
         stream: AsyncIterator[Any] = aiter(jobs.stream(request, notes.patient, done=notes.done.set).body_iterator)
         await anext(stream)
         request.app.state.wakeups.end_streams()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert [part async for part in stream] == []
         await _until(notes.stopped.is_set)
 
@@ -151,15 +151,15 @@ def test_a_server_that_is_being_stopped_ends_the_work(monkeypatch: pytest.Monkey
 
 
 def test_a_silent_job_shows_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(sse, "HEARTBEAT", 0.1)
     notes = Notes()
 
     async def scenario() -> None:
         stream: AsyncIterator[Any] = aiter(jobs.stream(_request(), notes.patient, done=notes.done.set).body_iterator)
-        await anext(stream)
+        assert _parsed(await anext(stream)) == ("note", {"n": 1})
+        monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.05)  # only now: the thread may take its time to begin
+        monkeypatch.setattr(sse, "HEARTBEAT", 0.1)
         assert await anext(stream) == b": alive\n\n"
         await stream.aclose()  # type: ignore[attr-defined]
 
     asyncio.run(scenario())
-    assert notes.stopped.wait(5)
+    assert notes.stopped.wait(60)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -70,10 +69,17 @@ def _events(wakeups: sse.Wakeups, book: Book, cursor: str | None = None, **heade
     return aiter(sse.stream(_request(wakeups, **headers), "book", book.since, cursor).body_iterator)
 
 
-async def _until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def never_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a wake-up brings anything, and no border between two heartbeats falls into the test."""
+    monkeypatch.setattr(sse, "HEARTBEAT", 1e6)
+    monkeypatch.setattr(sse, "POLL_WITHOUT_BROKER", 1e6)
 
 
 def test_everything_behind_the_cursor_comes_in_order_with_ids() -> None:
@@ -96,8 +102,8 @@ def test_last_event_id_wins_over_the_cursor() -> None:
     asyncio.run(scenario())
 
 
-def test_a_wake_up_through_the_broker_brings_the_row_at_once(configured_redis: str) -> None:
-    async def scenario() -> float:
+def test_a_wake_up_through_the_broker_brings_the_row_at_once(configured_redis: str, never_polls: None) -> None:
+    async def scenario() -> None:
         async with _started() as wakeups:
             await _until(lambda: wakeups.connected)
             book = Book()
@@ -107,18 +113,22 @@ def test_a_wake_up_through_the_broker_brings_the_row_at_once(configured_redis: s
             await asyncio.sleep(0.2)
             reads = book.reads
             book.add("a")
-            started = time.monotonic()
             await asyncio.to_thread(events.publish, "other", "x")
             await asyncio.sleep(0.1)
             assert book.reads == reads, "a wake-up of another channel is not ours"
             await asyncio.to_thread(events.publish, "book", "x")
-            assert _parse(await waiting)["id"] == "1"
-            return time.monotonic() - started
+            async with asyncio.timeout(60):
+                assert _parse(await waiting)["id"] == "1"
 
-    assert asyncio.run(scenario()) < sse.HEARTBEAT / 3, "a connected stream does not poll"
+    asyncio.run(scenario())
 
 
-def test_many_streams_share_one_subscription(configured_redis: str) -> None:
+def _subscribers() -> set[str]:
+    clients: Any = events.client().client_list(_type="pubsub")  # type: ignore[union-attr]
+    return {one["id"] for one in clients}
+
+
+def test_many_streams_share_one_subscription(configured_redis: str, never_polls: None) -> None:
     async def scenario() -> None:
         async with _started() as wakeups:
             await _until(lambda: wakeups.connected)
@@ -128,8 +138,7 @@ def test_many_streams_share_one_subscription(configured_redis: str) -> None:
                 await anext(stream)
             waiting = [asyncio.ensure_future(anext(stream)) for stream in streams]
             await asyncio.sleep(0.2)
-            clients = await asyncio.to_thread(lambda: events.client().client_list(_type="pubsub"))  # type: ignore[union-attr]
-            assert len(clients) == 1
+            await _until(lambda: len(_subscribers()) == 1)  # that of the test before may just be closing
             book.add("a")
             await asyncio.to_thread(events.publish, "book", "x")
             assert {_parse(part)["id"] for part in await asyncio.gather(*waiting)} == {"1"}
@@ -148,7 +157,7 @@ def test_without_a_broker_rows_come_by_polling(monkeypatch: pytest.MonkeyPatch) 
             stream = _events(wakeups, book)
             await anext(stream)
             asyncio.get_running_loop().call_later(0.1, book.add, "a")
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(60):
                 assert _parse(await anext(stream))["id"] == "1"
             assert not wakeups.connected
 
@@ -160,9 +169,9 @@ def test_a_broker_that_comes_back_is_used_again(configured_redis: str) -> None:
     async def scenario() -> None:
         async with _started() as wakeups:
             await _until(lambda: wakeups.connected)
+            known = wakeups.memory.since
             await asyncio.to_thread(lambda: events.client().client_kill_filter(_type="pubsub"))  # type: ignore[union-attr]
-            await _until(lambda: not wakeups.connected)
-            await _until(lambda: wakeups.connected)
+            await _until(lambda: wakeups.connected and wakeups.memory.since > known)
 
     asyncio.run(scenario())
 
@@ -184,7 +193,7 @@ def test_the_connection_is_rotated_so_that_the_caller_is_authorised_anew(monkeyp
     monkeypatch.setattr(sse, "POLL_WITHOUT_BROKER", 0.02)
 
     async def scenario() -> None:
-        async with _started() as wakeups, asyncio.timeout(3):
+        async with _started() as wakeups, asyncio.timeout(60):
             assert [part async for part in _events(wakeups, Book())] == [b": alive\n\n"]
             assert wakeups.count == 0
 
@@ -243,20 +252,19 @@ def test_a_bug_in_a_reading_is_no_outage() -> None:
         asyncio.run(scenario())
 
 
-def test_shutdown_ends_open_streams_at_once() -> None:
-    async def scenario() -> float:
+def test_shutdown_ends_open_streams_at_once(never_polls: None) -> None:
+    async def scenario() -> None:
         wakeups = sse.Wakeups()
         wakeups.start()
         stream = _events(wakeups, Book())
         await anext(stream)
         waiting = asyncio.ensure_future(anext(stream, None))
         await asyncio.sleep(0.05)
-        started = time.monotonic()
-        await wakeups.stop()
-        assert await waiting is None
-        return time.monotonic() - started
+        async with asyncio.timeout(60):
+            await wakeups.stop()
+            assert await waiting is None
 
-    assert asyncio.run(scenario()) < 0.5
+    asyncio.run(scenario())
 
 
 def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,7 +280,7 @@ def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(scenario())
 
 
-def test_streams_that_want_the_same_are_read_for_once(configured_redis: str) -> None:
+def test_streams_that_want_the_same_are_read_for_once(configured_redis: str, never_polls: None) -> None:
     async def scenario() -> None:
         async with _started() as wakeups:
             await _until(lambda: wakeups.connected)
@@ -283,6 +291,7 @@ def test_streams_that_want_the_same_are_read_for_once(configured_redis: str) -> 
             ]
             assert {_parse(await anext(stream))["id"] for stream in open_ones} == {"1"}
             waiting = [asyncio.ensure_future(anext(stream)) for stream in open_ones]
+            await _until(lambda: book.reads >= 2)
             await asyncio.sleep(0.3)
             assert book.reads == 2, "the row, and that there is no other"
             book.add("b")

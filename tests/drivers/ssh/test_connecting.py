@@ -21,7 +21,7 @@ from tests.sshd import KeyPair, PlainUser, Sshd, make_key
 
 pytestmark = pytest.mark.sshd
 
-HASTY = ssh.Limits(connect=0.5, banner=0.5, login=0.5)
+HASTY = ssh.Limits(connect=0.5, banner=2, login=0.5)
 
 
 @pytest.fixture
@@ -36,23 +36,15 @@ def at(port: int, **changes: object) -> SshTarget:
     return dataclasses.replace(target, **changes)  # type: ignore[arg-type]
 
 
-@contextlib.contextmanager
-def within(seconds: float) -> Iterator[None]:
-    start = time.monotonic()
-    yield
-    assert time.monotonic() - start < seconds
-
-
-def test_a_refused_connection(listener: socket.socket) -> None:
-    port = listener.getsockname()[1]
-    listener.close()
-
-    with within(2), pytest.raises(Unreachable, match="refused"):
-        ssh.connect(at(port))
+def test_a_refused_connection() -> None:
+    with socket.socket() as bound:  # so that nobody else takes the port; nothing listens there
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(Unreachable, match="refused"):
+            ssh.connect(at(bound.getsockname()[1]))
 
 
 def test_a_machine_that_accepts_and_says_nothing(listener: socket.socket) -> None:
-    with within(3), pytest.raises(Unreachable, match=r"no SSH banner within 0\.5 s"):
+    with pytest.raises(Unreachable, match=r"no SSH banner within 2 s"):
         ssh.connect(at(listener.getsockname()[1]), limits=HASTY)
 
 
@@ -62,7 +54,7 @@ def test_a_machine_that_swallows_packets() -> None:
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
-        with within(3), pytest.raises(Unreachable, match=r"no answer within 0\.5 s"):
+        with pytest.raises(Unreachable, match=r"no answer within 0\.5 s"):
             ssh.connect(at(full.getsockname()[1]), limits=HASTY)
 
 
@@ -75,26 +67,29 @@ def test_something_that_is_no_ssh_server(listener: socket.socket, greeting: byte
 
     threading.Thread(target=serve, daemon=True).start()
 
-    with within(5), pytest.raises(Unreachable):
+    with pytest.raises(Unreachable):
         ssh.connect(at(listener.getsockname()[1]), limits=HASTY)
 
 
 def test_a_machine_that_stops_after_its_banner(listener: socket.socket) -> None:
+    over = threading.Event()
+
     def serve() -> None:
         peer, _ = listener.accept()
-        peer.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
-        time.sleep(5)
-        peer.close()
+        with peer:
+            peer.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            over.wait(200)
 
     threading.Thread(target=serve, daemon=True).start()
 
-    with within(4), pytest.raises(Unreachable):
+    with pytest.raises(Unreachable):
         ssh.connect(at(listener.getsockname()[1]), limits=HASTY)
+    over.set()
 
 
 @pytest.mark.parametrize("address", ["no-such-host.invalid", "$(id)", "a b", "x" * 300, "", "a\nb", "主机.invalid"])
 def test_an_address_that_is_none(address: str) -> None:
-    with within(10), pytest.raises(Unreachable):
+    with pytest.raises(Unreachable):
         ssh.connect(at(1, address=address))
 
 
@@ -186,13 +181,14 @@ def test_a_machine_that_its_bastion_cannot_reach(sshd: Sshd, make_sshd: Callable
 def test_a_machine_that_hangs_behind_a_bastion(
     sshd: Sshd, make_sshd: Callable[..., Sshd], listener: socket.socket
 ) -> None:
-    target = at(listener.getsockname()[1], bastion=make_sshd().target("bastion"))
+    bastion = make_sshd().target("bastion")
+    target = at(listener.getsockname()[1], bastion=bastion)
 
-    with within(4), pytest.raises(Unreachable, match="no SSH banner"):
-        ssh.connect(target, limits=dataclasses.replace(HASTY, connect=5, login=5))
+    with ssh.connect(bastion) as via, pytest.raises(Unreachable, match="no SSH banner within 2 s"):
+        ssh.connect(target, limits=dataclasses.replace(HASTY, connect=60), via=via)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 5) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -57,7 +57,7 @@ def test_a_stream_carries_much_both_ways(sshd: Sshd, echo: str) -> None:
     data = bytes(range(256)) * 40_000
     with ssh.connect(sshd.target()) as remote:
         stream = remote.open_unix(echo)
-        stream.settimeout(20)
+        stream.settimeout(60)
         threading.Thread(target=stream.sendall, args=(data,), daemon=True).start()
 
         assert read(stream, len(data)) == data
@@ -69,7 +69,7 @@ def test_many_streams_share_one_connection(sshd: Sshd, echo: str) -> None:
 
         def talk(number: int) -> bytes:
             stream = remote.open_unix(echo)
-            stream.settimeout(10)
+            stream.settimeout(60)
             stream.sendall(b"%06d" % number)
             answer = read(stream, 6)
             stream.close()
@@ -113,7 +113,7 @@ def test_a_port_of_the_machine_is_a_stream(sshd: Sshd) -> None:
         peer, _ = listener.accept()
         with peer:
             peer.sendall(b"hello")
-        stream.settimeout(10)
+        stream.settimeout(60)
 
         assert read(stream, 100) == b"hello", "the end of the stream is seen as well"
 
@@ -121,7 +121,7 @@ def test_a_port_of_the_machine_is_a_stream(sshd: Sshd) -> None:
 def test_a_command_is_a_stream(sshd: Sshd) -> None:
     with ssh.connect(sshd.target()) as remote:
         stream = remote.open_command(["cat"])
-        stream.settimeout(10)
+        stream.settimeout(60)
         stream.sendall(b"there and back")
 
         assert read(stream, 14) == b"there and back"
@@ -132,11 +132,13 @@ def test_a_broken_connection_opens_no_stream(make_sshd: Callable[..., Sshd], ech
     server = make_sshd()
     with ssh.connect(server.target()) as remote:
         open_before = remote.open_unix(echo)
-        open_before.settimeout(10)
+        open_before.settimeout(60)
         server.signal_sessions(signal.SIGKILL)
 
         assert open_before.recv(10) == b""
-        time.sleep(0.2)
+        deadline = time.monotonic() + 60
+        while remote.alive and time.monotonic() < deadline:
+            time.sleep(0.02)
         for attempt in (lambda: remote.open_unix(echo), lambda: remote.open_tcp("127.0.0.1", 1)):
             with pytest.raises(Unreachable):
                 attempt()

@@ -15,11 +15,18 @@ import pytest
 from autorke.checks import collect
 from autorke.drivers import ssh
 from autorke.drivers.base import DockerError, RemoteTimeout
+from autorke.drivers.ssh import remote as ssh_remote
 from autorke.drivers.ssh.commands import seconds_there
 from tests.sshd import Sshd
 
 pytestmark = pytest.mark.sshd
 LONG = "600"
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets for how many seconds the machine lets a command run; we may then wait for its word as long as it takes."""
+    return lambda seconds: monkeypatch.setattr(ssh_remote, "seconds_there", lambda _timeout: seconds)
 
 
 @pytest.fixture
@@ -40,7 +47,14 @@ def pids(file: Path) -> list[int]:
     return [int(word) for word in file.read_text().split()]
 
 
-def gone(file: Path, seconds: float = 20) -> bool:
+def begun(file: Path, seconds: float = 60) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (file.exists() and len(pids(file)) == 2) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return file.exists()
+
+
+def gone(file: Path, seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while any(map(running, pids(file))) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -54,10 +68,11 @@ def busy(file: Path, before: str = "") -> list[str]:
 
 @pytest.mark.parametrize("before", ["", "trap '' TERM;"])
 def test_a_command_that_takes_too_long_is_ended_with_its_children(
-    remote: ssh.SshRemote, tmp_path: Path, before: str
+    remote: ssh.SshRemote, tmp_path: Path, before: str, there: Callable[[int], None]
 ) -> None:
+    there(3)
     with pytest.raises(ssh.CommandEnded) as caught:
-        remote.run(busy(tmp_path / "pids", before), timeout=6)
+        remote.run(busy(tmp_path / "pids", before), timeout=60)
     assert len(pids(tmp_path / "pids")) == 2
     assert gone(tmp_path / "pids")
     assert caught.value.maybe_done, "what it had done by then stays done"
@@ -65,19 +80,32 @@ def test_a_command_that_takes_too_long_is_ended_with_its_children(
     assert remote.run(["true"]).ok
 
 
-def test_a_short_wait_ends_it_soon_after_we_have_gone(remote: ssh.SshRemote, tmp_path: Path) -> None:
+def test_a_short_wait_ends_it_soon_after_we_have_gone(
+    remote: ssh.SshRemote, tmp_path: Path, there: Callable[[int], None]
+) -> None:
+    there(6)
     with pytest.raises(RemoteTimeout) as caught:
-        remote.run(busy(tmp_path / "pids"), timeout=0.8)
+        remote.run(busy(tmp_path / "pids"), timeout=3)
     assert not isinstance(caught.value, ssh.CommandEnded)
     assert gone(tmp_path / "pids")
 
 
-def test_a_broken_connection_leaves_nothing_running_for_ever(make_sshd: Callable[..., Sshd], tmp_path: Path) -> None:
+def test_a_broken_connection_leaves_nothing_running_for_ever(
+    make_sshd: Callable[..., Sshd], tmp_path: Path, there: Callable[[int], None]
+) -> None:
     server = make_sshd()
+    there(6)
+
+    def cut() -> None:
+        begun(tmp_path / "pids")
+        server.signal_sessions(signal.SIGKILL)
+
     with ssh.connect(server.target()) as remote:
-        threading.Timer(1, server.signal_sessions, [signal.SIGKILL]).start()
+        cutter = threading.Thread(target=cut)
+        cutter.start()
         with pytest.raises(ssh.ConnectionLost):
-            remote.run(busy(tmp_path / "pids"), timeout=7)
+            remote.run(busy(tmp_path / "pids"), timeout=60)
+        cutter.join()
     assert gone(tmp_path / "pids")
 
 
@@ -111,13 +139,13 @@ def test_an_exit_code_that_timeout_uses_too_is_the_commands_own_when_there_was_t
 
 
 def test_a_facts_script_that_hangs_is_ended(
-    make_sshd: Callable[..., Sshd], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_sshd: Callable[..., Sshd], tmp_path: Path, there: Callable[[int], None]
 ) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "awk").write_text(f'#!/bin/sh\necho $$ $PPID >"{tmp_path}/pids"\nexec sleep {LONG}\n')
     (programs / "awk").chmod(0o755)
-    monkeypatch.setattr(collect, "SCRIPT_SECONDS", 6.0)
+    there(6)
 
     class NoDocker:
         def version(self) -> None:
