@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from autorke.worker.process import MARKER
+from autorke.worker.process import MARKER, pid_start
 
 RUN = "AUTORKE_TEST_RUN"
 os.environ.setdefault(RUN, f"{os.getpid()}.{time.time_ns()}")
 """Every process that this test run starts has it in its environment: other runs on the machine are not ours."""
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def environ_of(pid: int) -> bytes:
@@ -50,14 +50,29 @@ def orphans(mark: str | None = None) -> list[int]:
     return [pid for pid in ours(mark or f"{RUN}={os.environ[RUN]}") if is_tool(pid) or is_runner(pid)]
 
 
+def _born() -> set[tuple[int, int | None]]:
+    """Orphans with the moments at which they began: a number alone may be another process by then."""
+    return {(pid, pid_start(pid)) for pid in orphans()}
+
+
 @pytest.fixture(autouse=True)
 def no_orphans() -> Iterator[None]:
-    """What runs to its end by itself may do so; what is left then is ended, and the test has failed."""
+    """What runs to its end by itself may do so; what is left then is ended, and the test has failed. What was there
+    before it (a package whose stack has just ended) is none of its."""
+    before = _born()
     yield
     deadline = time.monotonic() + PATIENCE_S
-    while (left := orphans()) and time.monotonic() < deadline:
+    while (left := _born() - before) and time.monotonic() < deadline:
         time.sleep(0.1)
-    said = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() for pid in left}
-    for pid in left:
-        os.kill(pid, signal.SIGKILL)
+    said = {pid: words for pid, _ in left if (words := _ended(pid))}
     assert not said, f"left behind (T13): {said}"
+
+
+def _ended(pid: int) -> str:
+    """The command line of a process that is ended now, empty if it has just ended by itself."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        return ""
+    return words

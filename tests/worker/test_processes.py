@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 import redis
@@ -15,7 +14,7 @@ from autorke.core.settings import get_settings
 from autorke.workflow import commands
 from tests.worker.conftest import Farm, wait_for
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 
 def done(farm: Farm, ticket: object) -> bool:
@@ -42,10 +41,11 @@ def test_killing_worker_and_launcher_does_not_touch_a_running_change(farm: Farm)
 
 def test_a_killed_runner_is_unknown_and_never_run_again_by_itself(farm: Farm) -> None:
     """P8: kill -9 in mid-effect; the proof of death is there, a person decides, the retry needs a new approval."""
-    ticket = farm.submit(seconds=30)
+    ticket = farm.submit(seconds=300)
     farm.sign(ticket)
     pid = int(wait_for(farm.lines)[0].split()[3])
     os.kill(pid, signal.SIGKILL)
+    farm.end_leases()
     wait_for(lambda: farm.state(ticket) == "ATTENTION")
     assert farm.results(ticket) == {"a": "UNKNOWN"}
     lost = farm.attempts(ticket)[0]
@@ -60,15 +60,15 @@ def test_a_killed_runner_is_unknown_and_never_run_again_by_itself(farm: Farm) ->
 
 def test_a_tool_that_outlives_its_runner_is_no_proof_of_death(farm: Farm) -> None:
     """Lease and token stop writes to the database, not a tool on a machine: only its end counts (engine.md §0)."""
-    ticket = farm.submit(seconds=8, tool=True)
+    ticket = farm.submit(seconds=300, tool=True)
     farm.sign(ticket)
-    pid = int(wait_for(farm.lines)[0].split()[3])
-    os.kill(pid, signal.SIGKILL)
-    wait_for(farm.orphans)
-    assert farm.attempts(ticket)[0].state == "RUNNING"
-    while (lost := farm.attempts(ticket)[0]) and farm.orphans():  # what was read before the tool was seen
-        assert lost.death_proof is None, "called dead while its tool works"
-        time.sleep(0.2)
+    (tool,) = wait_for(farm.orphans)
+    os.kill(int(farm.lines()[0].split()[3]), signal.SIGKILL)
+    farm.end_leases()
+    farm.passes()
+    assert farm.orphans() == [tool]
+    assert farm.attempts(ticket)[0].death_proof is None, "called dead while its tool works"
+    os.kill(tool, signal.SIGKILL)
     wait_for(lambda: farm.attempts(ticket)[0].death_proof is not None)
 
 
@@ -84,7 +84,6 @@ def test_losing_all_of_redis_loses_no_ticket(farm: Farm) -> None:
     assert len(farm.lines()) == 2
 
 
-@pytest.mark.parametrize("farm", ["PT60S"], indirect=True)  # a whole Python starts within the claim's lease
 def test_without_a_launcher_the_worker_starts_runners_itself(farm: Farm) -> None:
     """The reconciler of this host died with its launcher; another host's goes on, here one in the test."""
     ticket = farm.submit()
