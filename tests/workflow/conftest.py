@@ -28,6 +28,8 @@ from tests.workflow.toy import WORLD, ToyIn
 __all__ = ["api", "secret_key"]
 
 USER = By("user", "tester")
+LEASE = timedelta(minutes=10)
+"""Of a claim that a test takes: it ends when the test says so (vanish.py), however long this machine stood still."""
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Desk:
                 runner_id=runner_id,
                 boot_id=process.boot_id(),
                 handlers=handlers(),
-                lease=timedelta(seconds=20),
+                lease=LEASE,
             )
 
     def work(self) -> int:
@@ -150,7 +152,11 @@ def desk(configured_db: Engine) -> Iterator[Desk]:
     gates.configure_directory(desk.holds)
     outbox._transport.clear()
     WORLD.reset()
-    yield desk
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AUTORKE_LEASE", f"PT{LEASE.total_seconds():.0f}S")
+        get_settings.cache_clear()
+        yield desk
+    get_settings.cache_clear()
     WORLD.reset()
 
 

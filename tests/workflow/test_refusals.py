@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from autorke.core.db import transaction
 from autorke.core.errors import AutoRkeError, InvalidTransition
 from autorke.core.ids import new_id
+from autorke.core.settings import get_settings
 from autorke.worker import process
 from autorke.workflow import commands, lifecycle, outbox, results
 from autorke.workflow.definition import Problem
@@ -148,7 +149,9 @@ def test_one_key_at_the_same_moment_makes_one_ticket(desk: Desk) -> None:
         assert session.execute(select(func.count()).select_from(Ticket)).scalar_one() == 1
 
 
-def test_a_hint_is_not_repeated_before_its_time(desk: Desk) -> None:
+def test_a_hint_is_not_repeated_before_its_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTORKE_HINT_RESEND", "PT1H")
+    get_settings.cache_clear()
     sent: list[str] = []
 
     def send(_topic: str, key: str) -> bool:
@@ -160,7 +163,7 @@ def test_a_hint_is_not_repeated_before_its_time(desk: Desk) -> None:
     desk.reconcile()
     assert sent == []
     with transaction() as session:
-        session.execute(text("update step_attempt set ready_at = ready_at - interval '10 s'"))
+        session.execute(text("update step_attempt set ready_at = ready_at - interval '2 hours'"))
     for _ in range(3):
         desk.reconcile()
     assert len(sent) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -74,6 +73,7 @@ def test_a_wish_is_heard_before_the_next_node(desk: Desk, world: World, wish: st
     """Not only at the next heartbeat: what a person has stopped must not begin seconds later."""
     ticket = desk.submit(batches={"canary": 1, "size": 1, "budget": 0})
     desk.until(ticket, "change", "READY")
+    resumed: list[threading.Timer] = []
 
     def ask() -> Outcome:
         with transaction() as session:
@@ -81,15 +81,19 @@ def test_a_wish_is_heard_before_the_next_node(desk: Desk, world: World, wish: st
                 commands.cancel(session, ticket, USER, "enough")
             else:
                 commands.pause(session, ticket, USER, paused=True)
+        if wish == "pause":  # counted from here on: before it, there is nothing to resume
+            resumed.append(threading.Timer(1.0, lambda: resume(ticket, world)))
+            resumed[0].start()
         return Outcome.ok()
 
     world.behave["change:a"] = ask
     if wish == "pause":
         world.behave["change:b"] = lambda: pytest.fail("b began although the ticket was paused")
         held = claimed(desk)
-        resumed = later(lambda: resume(ticket, world))
-        runner.run_attempt(held.attempt_id, held.token)
-        resumed()
+        try:
+            runner.run_attempt(held.attempt_id, held.token)
+        finally:
+            resumed[0].join()
         assert [n for s, n in world.journal if s == "change"] == ["a", "b", "c"]
     else:
         desk.work()
@@ -101,9 +105,3 @@ def resume(ticket: UUID, world: World) -> None:
     world.behave.clear()
     with transaction() as session:
         commands.pause(session, ticket, USER, paused=False)
-
-
-def later(act: Callable[[], None], seconds: float = 1.0) -> Callable[[], None]:
-    timer = threading.Timer(seconds, act)
-    timer.start()
-    return timer.join
