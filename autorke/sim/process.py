@@ -114,7 +114,7 @@ class SimHandle:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(60)  # it saves what it knows
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(10)

@@ -39,7 +39,7 @@ def new_node(sim: SimHandle, files: ClusterFiles, machine: str) -> RkeNode:
     return node_from_state(sibling | named)
 
 
-def join(sim: SimHandle, files: ClusterFiles, machine: str, *, health_seconds: float = 5.0) -> JoinReport:
+def join(sim: SimHandle, files: ClusterFiles, machine: str, *, health_seconds: float = 60.0) -> JoinReport:
     """Join a machine to a cluster; raises what the engine raises."""
     node = new_node(sim, files, machine)
     with ssh.connect(target_of(sim, machine)) as remote:

@@ -18,7 +18,7 @@ from autorke.sim.process import SimHandle
 from tests.sim.conftest import target_of
 from tests.terminal import needs_terminal
 
-pytestmark = needs_terminal
+pytestmark = [needs_terminal, pytest.mark.timeout(700)]
 
 VARIABLES = {
     "autorke_docker": True,
@@ -70,7 +70,7 @@ def initialise(sim: SimHandle, memory: Path, *names: str, **login: Any) -> dict[
         run_dir=memory,
         emit=lambda _name, _line: None,
         cancelled=lambda: False,
-        timeout=100,
+        timeout=280,
     )
 
 

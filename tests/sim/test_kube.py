@@ -38,6 +38,13 @@ def core(api: client.ApiClient) -> client.CoreV1Api:
 
 @pytest.fixture
 def kube(sim: SimHandle) -> Iterator[Kube]:
+    with Kube(Path(sim.cluster("alpha")["kubeconfig"]).read_text(), timeout=30) as one:
+        yield one
+
+
+@pytest.fixture
+def hasty(sim: SimHandle) -> Iterator[Kube]:
+    """For an API that does not answer."""
     with Kube(Path(sim.cluster("alpha")["kubeconfig"]).read_text(), timeout=3) as one:
         yield one
 
@@ -181,7 +188,7 @@ def test_calico_objects_are_pruned_and_typed_like_the_crds_of_that_version(api: 
 
 def test_nobody_gets_in_without_a_certificate_of_this_cluster(sim: SimHandle) -> None:
     url = sim.cluster("alpha")["api"]
-    with httpx.Client(verify=False, trust_env=False) as stranger:  # noqa: S501 - it is the server who must refuse
+    with httpx.Client(verify=False, trust_env=False, timeout=60) as stranger:  # noqa: S501 - it is the server who must refuse
         assert stranger.get(f"{url}/version").status_code == 200
         assert stranger.get(f"{url}/api/v1/nodes").status_code == 401
 
@@ -190,7 +197,7 @@ def test_a_kubeconfig_of_another_cluster_does_not_fit(sim: SimHandle) -> None:
     text = Path(sim.cluster("alpha")["kubeconfig"]).read_text()
     other = base64.b64encode(Authority("kube-ca").pair.certificate.encode()).decode()
     kubeconfig = re.sub(r"(authority-data: )\S+", rf"\g<1>{other}", text)
-    with Kube(kubeconfig, timeout=3) as kube, pytest.raises(KubeCaMismatch):
+    with Kube(kubeconfig, timeout=30) as kube, pytest.raises(KubeCaMismatch):
         kube.nodes()
 
 
@@ -207,18 +214,18 @@ def test_the_driver_sees_health_state_and_ca(sim: SimHandle, kube: Kube) -> None
     assert kube.server_ca_fingerprint()
 
 
-def test_a_control_plane_that_is_gone_cannot_be_reached_and_comes_back(sim: SimHandle, kube: Kube) -> None:
-    assert kube.version() == "v1.20.15"
+def test_a_control_plane_that_is_gone_cannot_be_reached_and_comes_back(sim: SimHandle, hasty: Kube) -> None:
+    _until_answers(hasty)
     sim.patch_host("alpha-m001", dead=True)
     with pytest.raises(KubeUnreachable):
-        _until_fails(kube)
+        _until_fails(hasty)
 
     sim.patch_host("alpha-m001", dead=False)
-    _until_answers(kube)
+    _until_answers(hasty)
 
 
 def _until_answers(kube: Kube) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             kube.version()
@@ -230,7 +237,8 @@ def _until_answers(kube: Kube) -> None:
 
 
 def _until_fails(kube: Kube) -> None:
-    for _ in range(40):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         kube.version()
         time.sleep(0.05)
 
@@ -259,16 +267,16 @@ def test_etcd_tells_its_health_to_holders_of_a_certificate(sim: SimHandle, tmp_p
         (tmp_path / f"{name}-key.pem").write_text(bundle[name]["keyPEM"])
     context = ssl.create_default_context(cafile=str(tmp_path / "kube-ca.pem"))
     url = f"https://{sim.machine('alpha-m001')['address']}:2379/health"
-    assert httpx.get(url, verify=context, trust_env=False).status_code == 404
+    assert httpx.get(url, verify=context, trust_env=False, timeout=60).status_code == 404
     context.load_cert_chain(tmp_path / "kube-admin.pem", tmp_path / "kube-admin-key.pem")
-    assert httpx.get(url, verify=context, trust_env=False).json()["health"] == "true"
+    assert httpx.get(url, verify=context, trust_env=False, timeout=60).json()["health"] == "true"
 
 
-def test_an_api_server_that_is_stopped_closes_its_port(sim: SimHandle, target: Target, kube: Kube) -> None:
+def test_an_api_server_that_is_stopped_closes_its_port(sim: SimHandle, target: Target, hasty: Kube) -> None:
     with ssh.connect(target("alpha-m001")) as remote:
         docker = docker_over(remote)
         docker.stop("kube-apiserver")
         with pytest.raises(KubeUnreachable):
-            _until_fails(kube)
+            _until_fails(hasty)
         docker.start("kube-apiserver")
-    _until_answers(kube)
+    _until_answers(hasty)

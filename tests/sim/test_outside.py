@@ -31,7 +31,7 @@ def settings(sim: SimHandle, secret_key: str) -> oidc.OidcSettings:
 
 def consent(url: str, name: str) -> dict[str, str]:
     """Pick a person on the provider's page; what the browser brings back."""
-    with httpx.Client(trust_env=False) as browser:
+    with httpx.Client(trust_env=False, timeout=60) as browser:
         page = browser.get(url)
         assert page.status_code == 200
         assert name in page.text
@@ -72,7 +72,7 @@ def test_a_code_is_worth_nothing_with_another_verifier_or_address(settings: oidc
 
 def test_another_client_is_not_served(settings: oidc.OidcSettings) -> None:
     begun = oidc.start(settings, callback_url=CALLBACK, return_to=None)
-    answer = httpx.get(begun.url.replace("client_id=autorke", "client_id=other"), trust_env=False)
+    answer = httpx.get(begun.url.replace("client_id=autorke", "client_id=other"), trust_env=False, timeout=60)
     assert answer.status_code == 400
     assert answer.json()["error"] == "unauthorized_client"
 
@@ -100,7 +100,7 @@ class Receiver:
         self.thread.start()
 
     def wait(self, calls: int) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline and len(self.calls) < calls:
             time.sleep(0.02)
         assert len(self.calls) == calls
@@ -127,7 +127,7 @@ def order(sim: SimHandle, receiver: Receiver, key: str, **more: Any) -> httpx.Re
         "callback": {"url": receiver.url, "secret": "s3cret"},
         **more,
     }
-    return httpx.post(f"{vcalico['url']}/api/v1/orders", headers=headers, json=body, trust_env=False)
+    return httpx.post(f"{vcalico['url']}/api/v1/orders", headers=headers, json=body, trust_env=False, timeout=60)
 
 
 def test_an_order_is_taken_once_and_reported_signed_until_it_is_accepted(sim: SimHandle, receiver: Receiver) -> None:
@@ -170,5 +170,5 @@ def test_an_order_without_key_or_token_is_refused(sim: SimHandle, key: str, toke
     vcalico = sim.index["vcalico"]
     headers = {"Authorization": f"Bearer {token or vcalico['token']}", "Idempotency-Key": key}
     body = {"callback": {"url": "http://127.0.0.1:9/", "secret": "x"}}
-    answer = httpx.post(f"{vcalico['url']}/api/v1/orders", headers=headers, json=body, trust_env=False)
+    answer = httpx.post(f"{vcalico['url']}/api/v1/orders", headers=headers, json=body, trust_env=False, timeout=60)
     assert answer.status_code == status

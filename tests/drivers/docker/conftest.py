@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,7 @@ def docker(sshd: Sshd, engine: FakeEngine, socket_path: Path) -> Iterator[Docker
 
 
 @pytest.fixture
-def hasty(sshd: Sshd, engine: FakeEngine, socket_path: Path) -> Iterator[Docker]:
-    """One that gives up soon."""
+def limited(sshd: Sshd, engine: FakeEngine, socket_path: Path) -> Iterator[Callable[[float, float], Docker]]:
+    """One that gives up a read and a change after so many seconds."""
     with ssh.connect(sshd.target(docker_socket=str(socket_path))) as remote:
-        yield docker_over(remote, read_seconds=0.5, change_seconds=0.5)
+        yield lambda read, change: docker_over(remote, read_seconds=read, change_seconds=change)

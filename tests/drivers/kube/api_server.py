@@ -113,7 +113,7 @@ class _Listener(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Exchange)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        request.settimeout(20)
+        request.settimeout(200)
         with contextlib.suppress(OSError), self._context.wrap_socket(request, server_side=True) as secured:
             _Exchange(secured, client_address, self)
 
@@ -130,7 +130,7 @@ class _Exchange(BaseHTTPRequestHandler):
         path, query = unquote(parts.path), {key: it[0] for key, it in parse_qs(parts.query).items()}
         api.requests.append((self.command, self.path, dict(self.headers), body))
         if path in api.hang:
-            api.released.wait(20)
+            api.released.wait(200)
         if not (self.connection.getpeercert() or "Authorization" in self.headers):  # type: ignore[attr-defined]
             return self._reply(*_status(401, "Unauthorized"))
         status, value = api.carry_out(self.command, path, query, body)

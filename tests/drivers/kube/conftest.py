@@ -28,5 +28,5 @@ def config(api: ApiServer) -> str:
 
 @pytest.fixture
 def kube(config: str) -> Iterator[Kube]:
-    with Kube(config, timeout=5) as client:
+    with Kube(config, timeout=30) as client:
         yield client

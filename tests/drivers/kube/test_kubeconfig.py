@@ -108,7 +108,9 @@ def test_nobody_to_log_in_as_is_refused() -> None:
         read_kubeconfig(kubeconfig(6443, CA.pem, None))
 
 
-@pytest.mark.parametrize("key", [CA.issue("other").key, "not a key", ADMIN.certificate])
+@pytest.mark.parametrize(
+    "key", [CA.issue("other").key, "not a key", ADMIN.certificate], ids=["another", "none", "a certificate"]
+)
 def test_a_key_that_is_not_the_certificates_is_refused(key: str) -> None:
     with pytest.raises(KubeconfigUnusable, match="client certificate"):
         Kube(kubeconfig(6443, CA.pem, Identity(ADMIN.certificate, key)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import itertools
 
 import pytest
 
@@ -137,10 +137,16 @@ def test_deleting_what_is_gone_is_fine(kube: Kube, api: ApiServer) -> None:
 
 def test_waiting_tells_each_reason_once(kube: Kube, api: ApiServer) -> None:
     said: list[tuple[str, str]] = []
-    threading.Timer(0.3, lambda: api.add_node("m1", ready=False)).start()
-    threading.Timer(0.7, lambda: api.add_node("m1")).start()
+    asked = itertools.count(1)
 
-    node = kube.wait_ready("m1", timeout=10, emit=lambda name, line: said.append((name, line)), interval=0.05)
+    def move_on(_method: str, _path: str) -> None:
+        """Both states are seen several times before they change."""
+        number = next(asked)
+        if number in (8, 16):
+            api.add_node("m1", ready=number == 16)
+
+    api.before = move_on
+    node = kube.wait_ready("m1", timeout=60, emit=lambda name, line: said.append((name, line)), interval=0.05)
 
     assert node.ready
     assert said == [
@@ -160,9 +166,10 @@ def test_waiting_ends_with_the_last_reason(kube: Kube, api: ApiServer) -> None:
 def test_waiting_outlives_an_api_that_is_away_for_a_moment(kube: Kube, api: ApiServer) -> None:
     api.add_node("m1")
     api.cut.add("/api/v1/nodes")
-    threading.Timer(0.3, api.cut.clear).start()
+    asked = itertools.count(1)
+    api.before = lambda _method, _path: api.cut.clear() if next(asked) == 4 else None
 
-    assert kube.wait_ready("m1", timeout=10, emit=lambda name, line: None, interval=0.05).ready
+    assert kube.wait_ready("m1", timeout=60, emit=lambda name, line: None, interval=0.05).ready
 
 
 def test_waiting_does_not_outlive_another_ca(api: ApiServer) -> None:
