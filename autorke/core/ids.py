@@ -8,9 +8,9 @@ import uuid
 
 
 def new_id() -> uuid.UUID:
-    """A fresh UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then random bits."""
-    millis = time.time_ns() // 1_000_000
-    value = (millis & (1 << 48) - 1) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
+    """A fresh UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, 12 bits of their 4096ths (§6.2, method 3), so that
+    what one request writes within a millisecond keeps its order, then random bits."""
+    ticks = time.time_ns() * 4096 // 1_000_000
+    millis, part = divmod(ticks, 4096)
+    value = (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | part << 64 | 0x2 << 62 | secrets.randbits(62)
     return uuid.UUID(int=value)
