@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,11 +62,11 @@ class RunningLab:
         """Run a shell command on a machine; its host key must be the pinned one."""
         machine = self.machines[name]
         pins = known_hosts or self.state / "known_hosts"
-        options = [f"UserKnownHostsFile={pins}", "StrictHostKeyChecking=yes", "BatchMode=yes", "ConnectTimeout=5"]
+        options = [f"UserKnownHostsFile={pins}", "StrictHostKeyChecking=yes", "BatchMode=yes", "ConnectTimeout=30"]
         argv = ["ssh", "-F", "none", "-i", str(self.ssh_key), "-p", str(machine.ssh_port)]
         argv += [word for option in options for word in ("-o", option)]
         argv += [f"{machine.user}@{machine.address}", command]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        return subprocess.run(argv, capture_output=True, text=True, timeout=300)
 
     def target(self, name: str) -> SshTarget:
         """A machine as the product's drivers take it."""
@@ -90,12 +91,23 @@ class RunningLab:
         found: dict[str, Any] = json.loads(self.kubernetes("get", "node", name, "-o", "json"))
         return found
 
+    def ready_node(self, name: str) -> dict[str, Any]:
+        """A Node object that is Ready: one whose kubelet was late to say so, on a busy computer, is asked again."""
+        deadline = time.monotonic() + 180
+        while True:
+            found = self.node(name)
+            status = {entry["type"]: entry["status"] for entry in found["status"]["conditions"]}
+            if status.get("Ready") == "True":
+                return found
+            assert time.monotonic() < deadline, f"{name} is not Ready: {found['status']['conditions']}"
+            time.sleep(1)
+
     def kubernetes(self, *args: str) -> str:
         """Output of one kubectl call as the cluster's administrator."""
         argv = [str(self.kubectl), "--kubeconfig", str(self.kubeconfig), *args]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout
+        return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True).stdout
 
-    def command(self, *args: str, seconds: float = 300) -> str:
+    def command(self, *args: str, seconds: float = 900) -> str:
         """Output of `lab.sh`, e.g. `events show` or `reset`."""
         argv = [str(LAB / "lab.sh"), *args]
         environment = {**os.environ, "AUTORKE_LAB_DIR": str(self.state)}
@@ -117,7 +129,7 @@ def lab() -> RunningLab:
     """The running lab, brought up first if it is not, and left running. Only on request: one test run at a time."""
     if os.environ.get("AUTORKE_LAB") != "1":
         pytest.skip("NO LAB: real machines were not tested; run './run lab test' or set AUTORKE_LAB=1")
-    if subprocess.run([LAB / "lab.sh", "status"], capture_output=True, timeout=60).returncode:
+    if subprocess.run([LAB / "lab.sh", "status"], capture_output=True, timeout=300).returncode:
         subprocess.run([LAB / "lab.sh", "up"], check=True, timeout=SECONDS_TO_BUILD)
     return _read()
 

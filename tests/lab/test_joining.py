@@ -19,9 +19,7 @@ M3, M4 = settings.FREE
 
 def assert_joined(lab: RunningLab, machine: settings.Machine) -> None:
     """Ready, worker, its labels and taint, the four containers of rke."""
-    node = lab.node(machine.name)
-    conditions = {entry["type"]: entry["status"] for entry in node["status"]["conditions"]}
-    assert conditions["Ready"] == "True"
+    node = lab.ready_node(machine.name)
     labels = node["metadata"]["labels"]
     assert labels["node-role.kubernetes.io/worker"] == "true"
     assert {name: labels.get(name) for name in adding.LABELS} == adding.LABELS
@@ -68,7 +66,7 @@ def test_a_join_that_is_killed_after_kubelet_came_up_is_resumed(fresh_lab: Runni
         process.send_signal(signal.SIGKILL)
     assert "kubelet is healthy" in said, said
     half = fresh_lab.containers("m3")
-    assert {"nginx-proxy", "service-sidekick", "kubelet"} == set(half) - {"rke-log-linker"}
+    assert {"nginx-proxy", "service-sidekick", "kubelet"} <= set(half)  # the next one may just have been made
     assert files(fresh_lab) == untouched
 
     resumed = adding.by_product(LAB, M3)

@@ -42,11 +42,8 @@ def test_ansible_finds_python_and_root_on_every_machine(lab: RunningLab, name: s
 
 
 def test_the_cluster_has_its_nodes_ready_with_their_roles(lab: RunningLab) -> None:
-    items = json.loads(lab.kubernetes("get", "nodes", "-o", "json"))["items"]
-    nodes = {node["metadata"]["name"]: node for node in items}
-    for name in ("m1", "m2"):
-        conditions = {entry["type"]: entry["status"] for entry in nodes[name]["status"]["conditions"]}
-        assert conditions["Ready"] == "True"
+    nodes = {name: lab.ready_node(name) for name in ("m1", "m2")}
+    for name in nodes:
         roles = {label.rpartition("/")[2] for label in nodes[name]["metadata"]["labels"] if "node-role" in label}
         assert roles == set(lab.machines[name].roles)
     taints = {(taint["key"], taint["effect"]) for taint in nodes["m1"]["spec"]["taints"]}
@@ -88,5 +85,6 @@ def test_the_recording_shows_which_machine_was_touched(lab: RunningLab) -> None:
 
 def test_pods_of_the_cluster_run_and_can_be_entered(lab: RunningLab) -> None:
     pods = json.loads(lab.kubernetes("-n", "kube-system", "get", "pods", "-o", "json"))["items"]
-    pod = next(pod["metadata"]["name"] for pod in pods if pod["spec"]["nodeName"] == "m2")
+    pod = next(pod["metadata"]["name"] for pod in pods if pod["spec"].get("nodeName") == "m2")
+    lab.kubernetes("-n", "kube-system", "wait", "--for=condition=Ready", f"pod/{pod}", "--timeout=180s")
     assert lab.kubernetes("-n", "kube-system", "exec", pod, "--", "hostname").strip() == "m2"

@@ -59,7 +59,7 @@ def connect(admin: Person, lab: RunningLab) -> dict[str, Any]:
         "mapping": {"fields": {field: {"path": path} for field, path in paths.items()}},
     }
     admin.post("/cmdb/sources", {"name": "lab", "config": config, "machine_credential_id": key["id"]})
-    until(lambda: admin.get("/machines?total=true")["total"] == len(lab.machines), 60, "the sync of the CMDB")
+    until(lambda: admin.get("/machines?total=true")["total"] == len(lab.machines), 180, "the sync of the CMDB")
     texts = {"cluster_yml": lab.cluster_yml, "rkestate": lab.rkestate, "kubeconfig": lab.kubeconfig}
     body = {"name": "lab", **{name: path.read_text() for name, path in texts.items()}}
     cluster: dict[str, Any] = admin.post("/clusters", body)
@@ -68,12 +68,13 @@ def connect(admin: Person, lab: RunningLab) -> dict[str, Any]:
 
 @contextmanager
 def kube_proxy_cannot_be_healthy(lab: RunningLab, name: str) -> Iterator[None]:
-    """As soon as the machine has a kubelet, somebody else listens on the port of kube-proxy's health."""
+    """As soon as the join has begun (no check looks at ports any more), long before kube-proxy itself is there,
+    somebody else listens on the port of its health."""
     over = threading.Event()
 
     def spoil() -> None:
         while not over.wait(0.3):
-            if "kubelet" in lab.ssh(name, "docker ps --format '{{.Names}}'").stdout.split():
+            if "nginx-proxy" in lab.ssh(name, "docker ps --format '{{.Names}}'").stdout.split():
                 lab.ssh(name, f"nohup socat TCP-LISTEN:{HEALTH_PORT},fork,reuseaddr /dev/null >/dev/null 2>&1 &")
                 return
 
@@ -83,7 +84,7 @@ def kube_proxy_cannot_be_healthy(lab: RunningLab, name: str) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join(30)
+        thread.join(300)
         lab.ssh(name, "pkill -x socat")
 
 
@@ -164,7 +165,7 @@ def stock_rke_changes_nothing(
     shutil.copy(lab.kubeconfig, folder / "kube_config_cluster.yml")
     started = time.monotonic()
     done = subprocess.run(
-        [lab.rke_binary, "up", "--config", str(folder / "cluster.yml")], capture_output=True, text=True, timeout=600
+        [lab.rke_binary, "up", "--config", str(folder / "cluster.yml")], capture_output=True, text=True, timeout=1800
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     print(f"stock rke up: {time.monotonic() - started:.1f} s, {done.stdout.count('Upgrade not required')} not required")  # noqa: T201

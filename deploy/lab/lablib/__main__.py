@@ -97,7 +97,7 @@ def record(lab: Lab, action: str) -> int:
     if action == "start":
         events.start(lab)
     elif action == "stop":
-        events.stop(lab)
+        events.stop(lab, whole=True)
     else:
         sys.stdout.write(json.dumps(events.counts(lab), indent=2) + "\n")
     return 0

@@ -60,7 +60,7 @@ def by_product(lab: Lab, machine: Machine) -> Addition:
     """The product adds the machine and waits until its node is Ready. Raises LabError with what it said."""
 
     def add() -> str:
-        done = subprocess.run(product_argv(lab, machine), capture_output=True, text=True, timeout=600)
+        done = subprocess.run(product_argv(lab, machine), capture_output=True, text=True, timeout=1200)
         if done.returncode:
             raise LabError(f"autorke rke worker add: exit {done.returncode}\n{done.stderr[-2000:]}")
         return done.stderr
@@ -84,5 +84,5 @@ def _recorded(lab: Lab, change: Callable[[], str]) -> Addition:
         output = change()
         seconds = time.monotonic() - began
     finally:
-        events.stop(lab)
+        events.stop(lab, whole=True)
     return Addition(seconds, events.counts(lab), output)

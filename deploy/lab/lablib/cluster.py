@@ -75,4 +75,4 @@ def _wait_ready(lab: Lab) -> None:
             return wanted <= ready_nodes(lab)
         return False
 
-    wait_until("nodes Ready", ready, seconds=120, pause=1)
+    wait_until("nodes Ready", ready, seconds=300, pause=1)

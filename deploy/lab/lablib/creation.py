@@ -95,7 +95,7 @@ def _start_control_plane(lab: Lab, docker: Docker, config: dict[str, Any]) -> No
     for name, body in containers.control_plane(config, docker.machine).items():
         _start(docker, config, name, body)
     health = ["get", "--raw", "/healthz"]
-    wait_until("health of kube-apiserver", lambda: succeeds(kubectl(lab, *health)), seconds=120)
+    wait_until("health of kube-apiserver", lambda: succeeds(kubectl(lab, *health)), seconds=300)
     _wait_healthy(lab, docker.machine, "kube-controller-manager", 10252)
     _wait_healthy(lab, docker.machine, "kube-scheduler", 10251)
 
@@ -126,7 +126,7 @@ def _start(docker: Docker, config: dict[str, Any], name: str, body: dict[str, An
 def _wait_healthy(lab: Lab, machine: Machine, name: str, port: int) -> None:
     """As rke does: /healthz on the machine's own loopback address."""
     ask_health = [*ssh_argv(lab, machine), f"curl -sfo /dev/null http://127.0.0.1:{port}/healthz"]
-    wait_until(f"health of {name} on {machine.name}", lambda: succeeds(ask_health), seconds=90)
+    wait_until(f"health of {name} on {machine.name}", lambda: succeeds(ask_health), seconds=300)
 
 
 def save_state(lab: Lab) -> None:
@@ -143,7 +143,7 @@ def save_state(lab: Lab) -> None:
 def _label(lab: Lab, machine: Machine) -> None:
     """Role labels, address annotations and reserved taints (rke.md §4.8)."""
     name = machine.name
-    wait_until(f"node {name}", lambda: succeeds(kubectl(lab, "get", "node", name)), seconds=60)
+    wait_until(f"node {name}", lambda: succeeds(kubectl(lab, "get", "node", name)), seconds=300)
     roles = [f"node-role.kubernetes.io/{role}=true" for role in machine.roles]
     addresses = [f"rke.cattle.io/{kind}-ip={machine.address}" for kind in ("external", "internal")]
     ask(lab, "label", "--overwrite", "node", name, *roles)

@@ -38,7 +38,7 @@ class Docker:
         self.machine = machine
         self._path = path
 
-    def call(self, method: str, path: str, body: object = None, *, seconds: float = 60) -> Any:
+    def call(self, method: str, path: str, body: object = None, *, seconds: float = 180) -> Any:
         """One request; the decoded answer, None if it is empty."""
         connection = UnixConnection(self._path, seconds)
         try:
@@ -79,8 +79,8 @@ def connect(lab: Lab, machine: Machine) -> Iterator[Docker]:
         forward = ssh_argv(lab, machine, "-N", "-o", "ExitOnForwardFailure=yes", "-L", f"{path}:/var/run/docker.sock")
         process = subprocess.Popen(forward, stdin=subprocess.DEVNULL)
         try:
-            wait_until(f"Docker socket of {machine.name}", path.exists, seconds=20, pause=0.05)
+            wait_until(f"Docker socket of {machine.name}", path.exists, seconds=120, pause=0.05)
             yield Docker(machine, str(path))
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=60)

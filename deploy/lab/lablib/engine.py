@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from lablib.process import log, run, succeeds, wait_until
@@ -24,7 +23,7 @@ def needs_shim() -> bool:
     return not int(bounding, 16) >> CAP_SYS_RESOURCE & 1
 
 
-def docker(lab: Lab, *args: str | Path, seconds: float = 60) -> str:
+def docker(lab: Lab, *args: str | Path, seconds: float = 180) -> str:
     """Run the docker client against the lab's own engine."""
     return run(["docker", "-H", lab.socket, *args], seconds=seconds)
 
@@ -37,7 +36,7 @@ def start(lab: Lab) -> None:
         log.info("starting a Docker Engine of the lab's own in %s", directory)
         (directory / "daemon.json").write_text(json.dumps(_configuration(lab), indent=1))
         _spawn(directory)
-        wait_until("Docker Engine of the lab", lambda: answers(lab), seconds=60)
+        wait_until("Docker Engine of the lab", lambda: answers(lab), seconds=180)
     if not succeeds(["docker", "-H", lab.socket, "network", "inspect", NETWORK]):
         if succeeds(["ip", "link", "show", BRIDGE]):
             raise LabError(f"{BRIDGE} is there already: another lab runs on this computer, or left it; `down` that one")
@@ -68,13 +67,12 @@ def stop(lab: Lab) -> None:
     """Remove all machines with their volumes, then the bridge, then end the engine. Safe to repeat."""
     if answers(lab):
         if containers := docker(lab, "ps", "--all", "--quiet").split():
-            docker(lab, "rm", "--force", "--volumes", *containers, seconds=180)
+            docker(lab, "rm", "--force", "--volumes", *containers, seconds=600)
         if succeeds(["docker", "-H", lab.socket, "network", "inspect", NETWORK]):
             docker(lab, "network", "rm", NETWORK)
     if number := pid(lab):
         os.kill(number, signal.SIGTERM)
-        wait_until("end of the lab's Docker Engine", lambda: pid(lab) is None, seconds=60)
-        time.sleep(0.5)  # its containerd ends right after it
+        wait_until("end of the lab's Docker Engine", lambda: pid(lab) is None, seconds=180)
     if succeeds(["ip", "link", "show", BRIDGE]):
         run(["ip", "link", "delete", BRIDGE])
     while shutil.which("iptables") and succeeds(["iptables", "-w", "-C", *FORWARD_RULE]):

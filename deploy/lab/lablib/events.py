@@ -1,5 +1,6 @@
 """Records the container events of every machine's Docker Engine, to prove which machines a change touched."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,9 +9,11 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from lablib.machines import ssh_argv
+from lablib.machines import on, ssh_argv
 from lablib.process import wait_until
-from lablib.settings import MACHINES, Lab
+from lablib.settings import MACHINES, Lab, Machine
+
+MARK = "autorke-lab-end-of-recording"
 
 
 def start(lab: Lab) -> None:
@@ -19,7 +22,8 @@ def start(lab: Lab) -> None:
     _directory(lab).mkdir(parents=True, exist_ok=True)
     for machine in MACHINES:
         # The first line comes from the shell: once it is there, the stream behind it misses nothing that follows.
-        command = "echo '{}'; exec docker events --since 0s --filter type=container --format '{{json .}}'"
+        command = "echo '{}'; exec docker events --since 0s --filter type=container --filter type=volume"
+        command += " --format '{{json .}}'"
         with _file(lab, machine.name).open("wb") as output:
             process = subprocess.Popen(
                 [*ssh_argv(lab, machine), command],
@@ -30,20 +34,29 @@ def start(lab: Lab) -> None:
             )
         (_directory(lab) / f"{machine.name}.pid").write_text(str(process.pid))
     for machine in MACHINES:
-        wait_until(f"event stream of {machine.name}", partial(_begun, _file(lab, machine.name)), seconds=20)
+        wait_until(f"event stream of {machine.name}", partial(_begun, _file(lab, machine.name)), seconds=120)
 
 
-def stop(lab: Lab) -> None:
-    """End the recording; what was recorded stays readable."""
-    for file in _directory(lab).glob("*.pid"):
+def stop(lab: Lab, *, whole: bool = False) -> None:
+    """End the recording; what was recorded stays readable. `whole`: first wait until all that has happened is in it."""
+    running = {file.stem: file for file in _directory(lab).glob("*.pid")}
+    if whole:
+        for machine in MACHINES:
+            if machine.name in running:
+                _catch_up(lab, machine)
+    for file in running.values():
         number = int(file.read_text())
-        try:
-            command = Path(f"/proc/{number}/cmdline").read_text()
-        except FileNotFoundError:
-            command = ""
-        if "docker events" in command:
-            os.kill(number, signal.SIGTERM)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if "docker events" in Path(f"/proc/{number}/cmdline").read_text():
+                os.kill(number, signal.SIGTERM)
         file.unlink()
+
+
+def _catch_up(lab: Lab, machine: Machine) -> None:
+    """Events come in their order: once that of a volume made now is there, so are all before it."""
+    on(lab, machine, f"docker volume create {MARK} && docker volume rm {MARK}")
+    recorded = _file(lab, machine.name)
+    wait_until(f"events of {machine.name}", lambda: recorded.read_text().count(MARK) > 1, seconds=120)
 
 
 def counts(lab: Lab) -> dict[str, dict[str, int]]:
@@ -58,8 +71,12 @@ def _begun(file: Path) -> bool:
 def _count(file: Path) -> Counter[str]:
     if not file.exists():
         return Counter()
-    events = [json.loads(line) for line in file.read_text().splitlines()]
-    return Counter(f"{event['Action']} {event['Actor']['Attributes'].get('name', '')}" for event in events if event)
+    events = [json.loads(line) for line in file.read_text().rpartition("\n")[0].splitlines()]
+    return Counter(
+        f"{event['Action']} {event['Actor']['Attributes'].get('name', '')}"
+        for event in events
+        if event.get("Type") == "container"
+    )
 
 
 def _directory(lab: Lab) -> Path:

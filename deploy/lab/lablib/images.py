@@ -82,7 +82,7 @@ def load_machine(lab: Lab) -> None:
     machine, _ = archives(lab)
     mark = lab.state / "engine" / "machine-image"
     if not mark.exists() or mark.read_text() != machine.name:
-        docker(lab, "load", "--input", machine, seconds=300)
+        docker(lab, "load", "--input", machine, seconds=900)
         mark.write_text(machine.name)
 
 
@@ -94,13 +94,13 @@ def _import_root(lab: Lab) -> None:
         log.info("making a Debian root file system with debootstrap")
         with tempfile.TemporaryDirectory(dir=lab.state) as directory:
             root = Path(directory, "root")
-            run(["debootstrap", "--variant=minbase", "bookworm", root], seconds=900)
+            run(["debootstrap", "--variant=minbase", "bookworm", root], seconds=1800)
             for unneeded in ("var/cache/apt/archives", "var/lib/apt/lists"):
                 shutil.rmtree(root / unneeded)
             part = archive.with_suffix(".part")
-            run(["tar", "-C", root, "-cf", part, "."], seconds=300)
+            run(["tar", "-C", root, "-cf", part, "."], seconds=900)
             part.rename(archive)
-    docker(lab, "import", archive, ROOT, seconds=300)
+    docker(lab, "import", archive, ROOT, seconds=900)
 
 
 def _build(lab: Lab, context: Path, name: str) -> None:
@@ -111,19 +111,19 @@ def _build(lab: Lab, context: Path, name: str) -> None:
         if name == HYPERKUBE:
             shutil.copy2(lab.binaries / "hyperkube", copy / "hyperkube")
         argv = ["docker", "-H", lab.socket, "build", "-q", "--network", "host", "-t", name, "-t", name.split(":")[0]]
-        run([*argv, copy], env={**os.environ, "DOCKER_BUILDKIT": "0"}, seconds=900)
+        run([*argv, copy], env={**os.environ, "DOCKER_BUILDKIT": "0"}, seconds=1800)
 
 
 def _save(lab: Lab, archive: Path, names: tuple[str, ...]) -> None:
     """Write the images to `archive`, complete or not at all."""
     part = archive.with_suffix(".part")
-    docker(lab, "save", "--output", part, *names, seconds=300)
+    docker(lab, "save", "--output", part, *names, seconds=900)
     part.rename(archive)
 
 
 def load_into(ssh: list[str], archive: Path) -> None:
     """`docker load` on a machine, the archive streamed over `ssh` (an argument list up to the host)."""
     with archive.open("rb") as stream:
-        done = subprocess.run([*ssh, "docker load --quiet"], stdin=stream, capture_output=True, timeout=300)
+        done = subprocess.run([*ssh, "docker load --quiet"], stdin=stream, capture_output=True, timeout=900)
     if done.returncode:
         raise LabError(f"docker load over SSH: {done.stderr.decode(errors='replace')[-500:]}")

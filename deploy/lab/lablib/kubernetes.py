@@ -8,10 +8,10 @@ from lablib.settings import Lab
 
 def kubectl(lab: Lab, *args: str) -> list[str]:
     """Arguments of one kubectl call."""
-    return [str(lab.binaries / "kubectl"), "--kubeconfig", str(lab.kubeconfig), "--request-timeout=10s", *args]
+    return [str(lab.binaries / "kubectl"), "--kubeconfig", str(lab.kubeconfig), "--request-timeout=60s", *args]
 
 
-def ask(lab: Lab, *args: str, seconds: float = 60) -> str:
+def ask(lab: Lab, *args: str, seconds: float = 180) -> str:
     """Run kubectl, return its output. Raises LabError with its message."""
     return run(kubectl(lab, *args), seconds=seconds)
 

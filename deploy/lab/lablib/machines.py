@@ -39,13 +39,13 @@ def ssh_argv(lab: Lab, machine: Machine, *options: str) -> list[str]:
         "StrictHostKeyChecking": "yes",
         "IdentitiesOnly": "yes",
         "BatchMode": "yes",
-        "ConnectTimeout": "5",
+        "ConnectTimeout": "30",
     }
     words = [word for name, value in pairs.items() for word in ("-o", f"{name}={value}")]
     return ["ssh", "-F", "none", "-i", str(lab.ssh_key), *words, *options, f"{SSH_USER}@{machine.address}"]
 
 
-def on(lab: Lab, machine: Machine, command: str, *, seconds: float = 60) -> str:
+def on(lab: Lab, machine: Machine, command: str, *, seconds: float = 180) -> str:
     """Run a fixed shell command on a machine, return its output."""
     return run([*ssh_argv(lab, machine), command], seconds=seconds)
 
@@ -59,7 +59,7 @@ def ensure(lab: Lab, wanted: Sequence[Machine] = MACHINES) -> None:
     for machine in absent:
         _start(lab, machine)
     for machine in wanted:
-        wait_until(f"SSH and Docker on {machine.name}", _docker_answers(lab, machine), seconds=60)
+        wait_until(f"SSH and Docker on {machine.name}", _docker_answers(lab, machine), seconds=300)
     _in_parallel(lambda machine: _load_images(lab, machine), wanted)
 
 

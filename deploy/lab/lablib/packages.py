@@ -37,8 +37,8 @@ def ensure(commands: dict[str, str]) -> None:
     log.info("installing Debian packages: %s", " ".join(missing))
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with _no_service_starts():
-        run(["apt-get", "-q", "update"], env=quiet, seconds=300)
-        run(["apt-get", "-qy", "install", "--no-install-recommends", *missing], env=quiet, seconds=900)
+        run(["apt-get", "-q", "update"], env=quiet, seconds=900)
+        run(["apt-get", "-qy", "install", "--no-install-recommends", *missing], env=quiet, seconds=1800)
 
 
 @contextlib.contextmanager

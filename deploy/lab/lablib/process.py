@@ -18,7 +18,7 @@ def run(
     stdin: str | IO[bytes] | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    seconds: float = 60,
+    seconds: float = 180,
 ) -> str:
     """Run `argv`, return its standard output. `stdin` is text or an open file.
 
@@ -42,7 +42,7 @@ def run(
     return done.stdout.decode(errors="replace")
 
 
-def succeeds(argv: Iterable[str | Path], *, seconds: float = 20) -> bool:
+def succeeds(argv: Iterable[str | Path], *, seconds: float = 60) -> bool:
     """Whether `argv` ends with exit 0 in time."""
     try:
         run(argv, seconds=seconds)

@@ -25,6 +25,11 @@ KUBEPROXY_ARGS = {
     "conntrack-tcp-timeout-established": "0s",
     "conntrack-tcp-timeout-close-wait": "0s",
 }
+LEADER_ARGS = {
+    # A busy computer: one that cannot renew its lease for 10 s would end and be started again, which tests count.
+    "leader-elect-lease-duration": "60s",
+    "leader-elect-renew-deadline": "50s",
+}
 IMAGES = {
     "etcd": ETCD,
     "alpine": RKE_TOOLS,
@@ -67,7 +72,12 @@ def cluster_yml(lab: Lab) -> str:
         "ssh_key_path": str(lab.ssh_key),
         "kubernetes_version": RKE_KUBERNETES_VERSION,
         "system_images": IMAGES,
-        "services": {"kubelet": {"extra_args": KUBELET_ARGS}, "kubeproxy": {"extra_args": KUBEPROXY_ARGS}},
+        "services": {
+            "kube-controller": {"extra_args": LEADER_ARGS},
+            "scheduler": {"extra_args": LEADER_ARGS},
+            "kubelet": {"extra_args": KUBELET_ARGS},
+            "kubeproxy": {"extra_args": KUBEPROXY_ARGS},
+        },
         "network": {"plugin": "none"},
         "dns": {"provider": "none"},
         "ingress": {"provider": "none"},
@@ -147,10 +157,11 @@ def _services() -> dict[str, Any]:
         },
         "kubeController": {
             "image": HYPERKUBE,
+            "extraArgs": LEADER_ARGS,
             "clusterCidr": "10.42.0.0/16",
             "serviceClusterIpRange": "10.43.0.0/16",
         },
-        "scheduler": {"image": HYPERKUBE},
+        "scheduler": {"image": HYPERKUBE, "extraArgs": LEADER_ARGS},
         "kubelet": {
             "image": HYPERKUBE,
             "extraArgs": KUBELET_ARGS,

@@ -19,6 +19,6 @@ def up(lab: Lab, rke: str, *options: str) -> str:
         configuration.write_text(rkefiles.cluster_yml(lab))
     for machine in MEMBERS:
         reachable = partial(succeeds, [*ssh_argv(lab, machine), "docker version"])
-        wait_until(f"Docker on {machine.name}", reachable, seconds=30)
+        wait_until(f"Docker on {machine.name}", reachable, seconds=180)
     log.info("running %s up", rke)
-    return run([rke, "up", "--config", "cluster.yml", *options], cwd=lab.cluster, seconds=900)
+    return run([rke, "up", "--config", "cluster.yml", *options], cwd=lab.cluster, seconds=1800)

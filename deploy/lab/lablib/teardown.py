@@ -1,5 +1,6 @@
 """Takes the lab down and proves that nothing of it is left on this computer. The cache stays."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -16,13 +17,14 @@ def down(lab: Lab) -> None:
     events.stop(lab)
     engine.stop(lab)
     _end_ssh(lab)
+    with contextlib.suppress(LabError):  # before their files go: containerd would write them anew; `remains` names them
+        wait_until("end of the lab's processes", lambda: not _processes(lab), seconds=120)
     for mount in _mounts(lab):
         run(["umount", "--lazy", mount])
     for group in _cgroups():
-        wait_until(f"end of what runs in {group.name}", partial(_removed, group), seconds=30)
+        wait_until(f"end of what runs in {group.name}", partial(_removed, group), seconds=120)
     kernel.restore(lab)
     shutil.rmtree(lab.state, ignore_errors=True)
-    wait_until("end of the lab's processes", lambda: not _processes(lab), seconds=15)
     if rest := remains(lab):
         raise LabError("left behind:\n" + "\n".join(rest))
     log.info("the lab is down; the cache stays in %s", lab.cache)
@@ -71,7 +73,8 @@ def _end_ssh(lab: Lab) -> None:
     """End connections to machines that are gone, left by a lab command or an Ansible that was killed."""
     for number, command in _processes(lab).items():
         if command.split()[0].rpartition("/")[2].startswith("ssh"):
-            os.kill(number, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGTERM)
 
 
 def _processes(lab: Lab) -> dict[int, str]:
