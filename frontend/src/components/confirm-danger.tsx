@@ -18,7 +18,7 @@ function Affected({ names }: { names: readonly string[] }) {
   return (
     <section aria-labelledby={id} className="danger-affected">
       <strong id={id}>{t("danger.affected", { count: names.length })}</strong>
-      <ul>
+      <ul tabIndex={0} aria-labelledby={id}>
         {names.slice(0, SHOWN).map((name) => (
           <li key={name} className="mono ellipsis">
             {name}

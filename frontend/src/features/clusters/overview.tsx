@@ -68,10 +68,11 @@ function OpenTickets({ tickets, total }: { tickets: TicketBrief[]; total: number
 }
 
 function Differences({ cluster }: { cluster: ClusterOut }) {
+  const { t } = useTranslation("clusters");
   return (
     <>
       <Drift count={cluster.drift.length} at={cluster.verified_at} />
-      <ul className="plain drift">
+      <ul className="plain drift" tabIndex={0} aria-label={t("drift")}>
         {cluster.drift.slice(0, 50).map((one, index) => (
           <li key={index} className="mono">
             {JSON.stringify(one)}

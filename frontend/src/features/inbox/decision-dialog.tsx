@@ -128,7 +128,7 @@ export function DecisionDialog(props: Props) {
       }
     >
       <Flex vertical gap={12}>
-        <ul className="inbox-subjects">
+        <ul className="inbox-subjects" tabIndex={0} aria-label={t("decide.subjects")}>
           {rows.map((row) => (
             <Item key={row.ticket.id} row={row} outcome={outcomes.get(row.ticket.id)} running={state === "running"} />
           ))}

@@ -8,6 +8,19 @@ import { ProblemAlert } from "../../components/problem-alert";
 import { TimeText } from "../../components/time-text";
 import { machineHistoryQuery } from "./queries";
 
+const SHORT = 300;
+
+/** What changed, as stored; a long one is opened by who wants it. */
+function Detail({ text }: { text: string }) {
+  if (text.length <= SHORT) return <div className="mono history-detail">{text}</div>;
+  return (
+    <details className="mono history-detail">
+      <summary>{text.slice(0, SHORT / 2)}…</summary>
+      {text}
+    </details>
+  );
+}
+
 export function History({ id }: { id: string }) {
   const { t } = useTranslation("machines");
   const history = useInfiniteQuery(machineHistoryQuery(id));
@@ -22,7 +35,7 @@ export function History({ id }: { id: string }) {
           <li key={row.key}>
             <TimeText at={row.at} /> <strong>{row.kind}</strong> <span className="muted">{row.actor_name}</span>
             {row.ticket_number !== null && <span> #{row.ticket_number}</span>}
-            <div className="mono history-detail">{JSON.stringify(row.detail)}</div>
+            <Detail text={JSON.stringify(row.detail)} />
           </li>
         ))}
       </ol>

@@ -19,7 +19,7 @@ function Keys({ title, keys }: { title: string; keys: string[] }) {
   return (
     <div>
       <strong>{title}</strong> <CopyButton text={keys.join("\n")} label={t("paste.copy", { what: title })} />
-      <div className="mono pasted">{keys.join(", ")}</div>
+      <div className="mono pasted" role="group" tabIndex={0} aria-label={title}>{keys.join(", ")}</div>
     </div>
   );
 }

@@ -85,8 +85,8 @@ function Failures({ failures }: { failures: OverviewOut["failures"] }) {
   return (
     <>
       <FailureChart steps={failures.by_step} />
-      <h3>{t("failures.causes")}</h3>
-      <ol className="causes">
+      <h3 id="failure-causes">{t("failures.causes")}</h3>
+      <ol className="causes" tabIndex={0} aria-labelledby="failure-causes">
         {failures.by_cause.map((cause) => (
           <li key={cause.code}>
             <strong>{cause.count}×</strong> {cause.example ? pick(cause.example, i18n.language) : cause.code}
@@ -115,6 +115,9 @@ function Sources({ sources }: { sources: OverviewOut["cmdb"] }) {
 function Clusters({ data }: { data: OverviewOut }) {
   const { t } = useTranslation("overview");
   const most = Math.max(1, ...data.clusters.map((cluster) => cluster.nodes));
+  if (data.clusters.length === 0) {
+    return <EmptyState title={t("clusters.none")} action={<Link to={"/clusters" as string}>{t("clusters.page")}</Link>} />;
+  }
   return (
     <>
       <ul className="plain bars">
