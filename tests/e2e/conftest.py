@@ -38,6 +38,12 @@ cmdb: {page_size: 3}
 """The preset `small` with more free machines: those that tickets have made nodes of do not come back."""
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """The first test here also waits for a product, a simulation and a browser that begin at once."""
+    if item.get_closest_marker("timeout") is None:
+        item.add_marker(pytest.mark.timeout(900))
+
+
 @pytest.fixture(scope="package")
 def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimHandle]:
     fleet = tmp_path_factory.mktemp("fleet") / "fleet.yml"
@@ -93,7 +99,7 @@ def desk(_desk: Desk) -> Iterator[Desk]:
 def waiting(desk: Desk) -> dict[str, Any]:
     """A ticket at its first gate."""
     ticket = desk.submit(1)
-    until(lambda: desk.requester.open_gates(ticket["id"]), 90, "the first gate")
+    until(lambda: desk.requester.open_gates(ticket["id"]), 180, "the first gate")
     return ticket
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 LONG = 180_000
 """Patience in ms with what a runner does."""
 _NEXT = '[data-testid="approve"], [data-testid="re-review"]'
-_DONE = 'body:not(:has([data-testid="decision"])), [data-testid="re-review"]'
+_GONE = 'body:not(:has([data-testid="decision"]))'
+MOMENT = 5_000
+"""Patience in ms with a button that may be replaced by another one before it is clicked."""
 
 
 def primary(page: Page) -> Locator:
@@ -28,18 +30,20 @@ def sign(page: Page, comment: str) -> None:
 
 def confirm(page: Page) -> None:
     """The panel as it stands is approved, after another look where something has changed under it."""
-    panel = page.get_by_test_id("decision")
-    for _ in range(10):
-        button = page.locator(_NEXT).first
-        again = button.get_attribute("data-testid") == "re-review"
-        button.click()
-        if again:
-            expect(page.get_by_test_id("re-review")).to_have_count(0)
-            continue
-        expect(page.locator(_DONE).first).to_be_visible()
-        if panel.count() == 0:
+    approve, again = page.get_by_test_id("approve"), page.get_by_test_id("re-review")
+    for _ in range(20):
+        expect(page.locator(f"{_NEXT}, {_GONE}").first).to_be_visible()
+        if page.locator(_GONE).count() > 0:
             return
-    raise AssertionError("it changed ten times while it was read")
+        try:
+            if again.is_visible():
+                again.click(timeout=MOMENT)
+                continue
+            approve.click(timeout=MOMENT)
+        except TimeoutError:  # it has become the other one at this moment
+            continue
+        expect(page.locator(f'{_GONE}, [data-testid="re-review"]').first).to_be_visible()
+    raise AssertionError("it changed twenty times while it was read")
 
 
 def sign_until(page: Page, state: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.story.people import Person
+from tests.story.people import Person, until
 
 PLAIN = {"docker": False, "kernel": False, "gpu": False}
 
@@ -33,7 +33,18 @@ class Desk:
         return {**made, "names": names}
 
     def leave_nothing(self) -> None:
-        """A ticket that a failing test leaves would keep the cluster's lock from the tests after it."""
-        for ticket in self.requester.get("/tickets?filter=ended_at:null:true")["items"]:
+        end_all(self.requester)
+
+
+def end_all(requester: Person) -> None:
+    """A ticket that is still open would keep its machines and the cluster's lock from the tests after it: what runs is
+    cancelled at its next safe point, so it is asked for until nothing is left."""
+
+    def over() -> bool:
+        left = requester.get("/tickets?filter=ended_at:null:true")["items"]
+        for ticket in left:
             for action in ("close", "cancel") if ticket["state"] == "ATTENTION" else ("cancel",):
-                self.requester.http.post(f"/tickets/{ticket['id']}/{action}", json={"reason": "made by a test"})
+                requester.http.post(f"/tickets/{ticket['id']}/{action}", json={"reason": "made by a test"})
+        return not left
+
+    until(over, 120, "every ticket has ended")

@@ -11,6 +11,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.e2e.desk import end_all
 from tests.story.people import Person, until
 from tests.story.stack import Stack
 
@@ -38,9 +39,11 @@ def waiting(person: Person, cluster: dict[str, Any], name: str) -> Iterator[dict
     machine = person.get(f"/machines?filter=hostname:eq:{name}")["items"][0]
     request = {"cluster_id": cluster["id"], "machines": [{"machine_id": machine["id"]}]}
     made = person.post("/tickets", {"flow": "add_workers", "request": request})
-    until(lambda: bool(person.open_gates(made["id"])), 60, "the first gate")
-    yield made
-    person.post(f"/tickets/{made['id']}/cancel", {"reason": "made by a test"})
+    try:
+        until(lambda: bool(person.open_gates(made["id"])), 180, "the first gate")
+        yield made
+    finally:
+        end_all(person)
 
 
 def address(ticket: dict[str, Any], **search: Any) -> str:

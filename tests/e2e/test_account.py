@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Visit
-from tests.story.people import PASSWORD, Person
+from tests.story.people import PASSWORD, Person, until
 
 LOOKS = [("zh-CN", "light", 1280), ("en", "dark", 1920)]
 WORDS: dict[str, dict[str, Any]] = {
@@ -68,9 +68,11 @@ def test_a_token_is_shown_once_and_can_be_revoked(visit: Visit, people: dict[str
     page.get_by_label("Name", exact=True).fill("ci")
     visitor.check_accessible()
     page.get_by_role("dialog").get_by_role("button", name="New token").click()
-    secret = page.get_by_test_id("token-text").inner_text()
-    assert len(secret) > 20
+    shown = page.get_by_test_id("token-text")
+    expect(shown).to_have_text(re.compile(r"\S{20}"))
+    secret = shown.inner_text()
     page.get_by_role("button", name="Done", exact=True).click()
+    expect(shown).to_have_count(0)
     row = page.get_by_role("row", name=re.compile("ci"))
     expect(row).to_be_visible()
     assert secret not in page.content()
@@ -92,7 +94,7 @@ def test_language_and_theme_are_kept_and_sign_out_ends_it(visit: Visit, people: 
     page.reload()
     expect(page.get_by_role("heading", name="Profile", level=1)).to_be_visible()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    assert people["approver"].get("/me")["locale"] == "en"
+    until(lambda: people["approver"].get("/me")["locale"] == "en", 60, "mails come in that language too")
     page.get_by_test_id("user-menu").click()
     page.get_by_role("menuitem", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in to AutoRke")).to_be_visible()
@@ -117,7 +119,7 @@ def test_by_keyboard_alone(visit: Visit, people: dict[str, Person]) -> None:
     skip = page.get_by_role("link", name="Skip to the main content")
     expect(skip).to_be_focused()
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    expect(page.locator("#main")).to_be_focused()
 
 
 def test_what_is_not_there_says_so_in_the_frame(visit: Visit, people: dict[str, Person]) -> None:

@@ -11,6 +11,8 @@ from playwright.sync_api import expect
 
 from autorke.sim.process import SimHandle
 from tests.e2e.conftest import Visit
+from tests.e2e.deciding import LONG
+from tests.e2e.desk import end_all
 from tests.story.desk import attach
 from tests.story.people import Person, until
 
@@ -24,10 +26,9 @@ def ask(person: Person, cluster: Ticket, name: str) -> Ticket:
     return made
 
 
-def take_back(person: Person, made: list[Ticket]) -> None:
-    for ticket in made:
-        if person.ticket(ticket["id"])["ended_at"] is None:
-            person.post(f"/tickets/{ticket['id']}/cancel", {"reason": "made by a test"})
+def numbered(ticket: Ticket) -> re.Pattern[str]:
+    """Its number and no longer one that begins like it."""
+    return re.compile(rf"#{ticket['number']}\b")
 
 
 @pytest.fixture
@@ -35,10 +36,10 @@ def tickets(people: dict[str, Person], cluster: Ticket) -> Iterator[list[Ticket]
     """Two tickets: the first waits for its approval, the other for the cluster that the first one holds."""
     person = people["requester"]
     made = [ask(person, cluster, "free-001")]
-    until(lambda: bool(person.open_gates(made[0]["id"])), 60, "the first gate")
+    until(lambda: bool(person.open_gates(made[0]["id"])), 180, "the first gate")
     made.append(ask(person, cluster, "free-002"))
     yield made
-    take_back(person, made)
+    end_all(person)
 
 
 @pytest.fixture
@@ -46,9 +47,9 @@ def ready(people: dict[str, Person], cluster: Ticket, beta: Ticket) -> Iterator[
     """Two tickets on two clusters, each at its first gate."""
     person = people["requester"]
     made = [ask(person, cluster, "free-001"), ask(person, beta, "free-002")]
-    until(lambda: all(person.open_gates(ticket["id"]) for ticket in made), 60, "both first gates")
+    until(lambda: all(person.open_gates(ticket["id"]) for ticket in made), 180, "both first gates")
     yield made
-    take_back(person, made)
+    end_all(person)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_several_tickets_are_approved_with_one_dialog(
     page = visitor.page
     visitor.sign_in("approver", path="/inbox")
     for ticket in ready:
-        page.get_by_role("row", name=re.compile(f"#{ticket['number']}")).get_by_role("checkbox").check()
+        page.get_by_role("row", name=numbered(ticket)).get_by_role("checkbox").check()
     page.get_by_role("button", name=re.compile(r"^Approve")).click()
     dialog = page.get_by_role("dialog", name=re.compile("Approve"))
     for ticket in ready:
@@ -85,14 +86,14 @@ def test_keys_a_comment_and_four_eyes(visit: Visit, people: dict[str, Person], t
     asking.sign_in("requester", path="/inbox")
     expect(asking.page.get_by_text("Nothing waits for your approval")).to_be_visible()
     asking.page.get_by_role("tab", name=re.compile("I requested")).click()
-    expect(asking.page.get_by_role("row", name=re.compile(f"#{first['number']}"))).to_be_visible()
+    expect(asking.page.get_by_role("row", name=numbered(first))).to_be_visible()
     asking.check_accessible()
     asking.picture("inbox-mine")
 
     visitor = visit(language="en")
     page = visitor.page
     visitor.sign_in("approver", path="/inbox")
-    row = page.get_by_role("row", name=re.compile(f"#{first['number']}"))
+    row = page.get_by_role("row", name=numbered(first))
     expect(row).to_be_visible()
     expect(row).to_contain_text("before")
     visitor.check_accessible()
@@ -113,6 +114,7 @@ def test_keys_a_comment_and_four_eyes(visit: Visit, people: dict[str, Person], t
     expect(dialog.get_by_role("alert")).to_have_text("A rejection needs a reason")
     visitor.check_accessible()
     dialog.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("a")
     dialog = page.get_by_role("dialog", name=re.compile("Approve"))
     expect(page.get_by_test_id("inbox-comment")).to_be_focused()
@@ -133,23 +135,25 @@ def test_the_result_of_each_is_told_in_the_dialog(
     page = visitor.page
     first, second = (ticket["number"] for ticket in tickets)
     visitor.sign_in("approver", path="/inbox")
-    expect(page.get_by_role("row", name=re.compile(f"#{first}"))).to_be_visible()
+    expect(page.get_by_role("row", name=numbered(tickets[0]))).to_be_visible()
     page.get_by_role("checkbox", name="全选").check()
     page.get_by_role("button", name=re.compile(r"^驳回")).click()
     dialog = page.get_by_role("dialog")
     page.get_by_test_id("inbox-comment").fill("不在变更窗口")
     # Meanwhile it is taken back: the decision on it is refused, and the dialog says why.
     people["requester"].post(f"/tickets/{tickets[0]['id']}/cancel", {"reason": "changed my mind"})
-    until(lambda: people["requester"].ticket(tickets[0]["id"])["ended_at"] is not None, 30, "the end")
+    until(lambda: people["requester"].ticket(tickets[0]["id"])["ended_at"] is not None, 120, "the end")
     page.get_by_test_id("inbox-decide").click()
     expect(dialog.locator("[data-outcome=refused]")).to_contain_text(f"#{first}")
     visitor.check_accessible()
     visitor.picture("inbox-results")
     dialog.get_by_role("button", name="完成").last.click()
     # Now the other one has the cluster and waits for him: it appears by itself, and its rejection ends it.
-    row = page.get_by_role("row", name=re.compile(f"#{second}"))
-    expect(row).to_be_visible(timeout=60_000)
+    row = page.get_by_role("row", name=numbered(tickets[1]))
+    expect(row).to_be_visible(timeout=LONG)
+    expect(dialog).to_have_count(0)
     row.focus()
+    expect(row).to_be_focused()
     page.keyboard.press("r")
     page.get_by_test_id("inbox-comment").fill("节点选错")
     page.get_by_test_id("inbox-decide").click()

@@ -59,6 +59,7 @@ def test_a_long_log_opens_at_once_and_is_searched(
     expect(row(page, after).locator("mark")).to_have_text("needle")
     expect(counter).to_have_text(re.compile(rf"^{after // 1000 + 1:,}/"))
     page.keyboard.press("Escape")
+    expect(page.get_by_label("Search the log")).not_to_be_focused()
     page.keyboard.press("N")
     expect(row(page, after - 1000).locator("mark")).to_be_visible()
     page.keyboard.press("G")

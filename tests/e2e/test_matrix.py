@@ -13,7 +13,7 @@ from tests.e2e.conftest import Visit
 from tests.story.people import Person
 from tests.terminal import needs_terminal
 
-pytestmark = [needs_terminal, pytest.mark.timeout(600, func_only=True)]
+pytestmark = [needs_terminal, pytest.mark.timeout(900)]
 NODES, STEPS = 1000, 8
 
 

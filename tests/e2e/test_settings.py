@@ -28,6 +28,7 @@ def test_every_section(visit: Visit, boss: str, cluster: dict[str, Any], languag
     visitor.sign_in(boss, path="/settings")
     for section in SECTIONS:
         visitor.go(f"/settings/{section}")
+        visitor.rest()
         expect(visitor.page.get_by_role("main").get_by_role("alert")).to_have_count(0)
         visitor.check_accessible()
         visitor.picture(f"settings-{section}-{language}-{theme}")
@@ -69,6 +70,7 @@ def test_a_secret_goes_in_and_never_comes_out(visit: Visit, boss: str) -> None:
     visitor.check_accessible()
     dialog.get_by_role("button", name="Save").click()
     expect(page.get_by_role("row", name=re.compile("registry login"))).to_be_visible()
+    expect(dialog).to_have_count(0)
     assert "s3cret-of-the-test" not in page.content()
 
 

@@ -12,11 +12,12 @@ from sqlalchemy import text
 
 from autorke.core import db
 from tests.e2e.conftest import Visit
+from tests.e2e.desk import end_all
 from tests.story.desk import hire
 from tests.story.people import Person, until
 from tests.story.stack import Stack
 
-SOON = 60_000
+SOON = 180_000
 """Patience in ms: a process that has just begun does not judge for half a minute."""
 
 
@@ -26,17 +27,18 @@ def boss(admin: Person, stack: Stack) -> Person:
     return hire(admin, stack, "keeper", "admin")
 
 
-def change(stack: Stack, statement: str, **values: Any) -> None:
-    """What no button of the console does."""
+def change(stack: Stack, statement: str, **values: Any) -> int:
+    """What no button of the console does; how many rows it has changed."""
     engine = db.make_engine(stack.environ["AUTORKE_DATABASE_URL"])
     with engine.begin() as connection:
-        connection.execute(text(statement), values)
+        changed = connection.execute(text(statement), values).rowcount
     engine.dispose()
+    return changed
 
 
 @pytest.fixture
 def drained(stack: Stack) -> Iterator[None]:
-    change(stack, "update runner set drain = true")
+    until(lambda: change(stack, "update runner set drain = true"), 120, "a worker host has said that it is there")
     yield
     change(stack, "update runner set drain = false")
 
@@ -51,7 +53,7 @@ def test_drained_hosts_are_told_to_all_and_repaired_by_an_admin(
     looks = visit()
     looks.sign_in("viewer", path="/machines")
     expect(banner(looks.page, "卡住")).to_contain_text("所有执行主机都已停止领取", timeout=SOON)
-    assert banner(looks.page, "卡住").get_by_role("button").get_attribute("aria-disabled") == "true"
+    expect(banner(looks.page, "卡住").get_by_role("button")).to_have_attribute("aria-disabled", "true")
     looks.check_accessible()
     looks.picture("stuck-viewer")
 
@@ -82,7 +84,7 @@ def test_a_ticket_says_why_it_is_stuck_where_it_says_what_it_waits_for(
     request = {"cluster_id": cluster["id"], "machines": [{"machine_id": machine["id"]}]}
     ticket = asks.post("/tickets", {"flow": "add_workers", "request": request})
     try:
-        until(lambda: asks.open_gates(ticket["id"]), 60, "the first gate")
+        until(lambda: asks.open_gates(ticket["id"]), 180, "the first gate")
         visitor = visit(language="en")
         visitor.sign_in("requester", path=f"/tickets/{ticket['number']}")
         expect(visitor.page.locator(".rail-cause").first).to_contain_text("Waits for approval")
@@ -95,7 +97,7 @@ def test_a_ticket_says_why_it_is_stuck_where_it_says_what_it_waits_for(
         visitor.picture("stuck-ticket")
         dark = visit(theme="dark", width=1920)
         dark.sign_in("approver", path=f"/tickets/{ticket['number']}")
-        expect(banner(dark.page, "此工单卡住的原因")).to_contain_text("审核等待已久")
+        expect(banner(dark.page, "此工单卡住的原因")).to_contain_text("审核等待已久", timeout=SOON)
         dark.check_accessible()
         dark.picture("stuck-ticket-dark")
         dark.go("/inbox")
@@ -103,5 +105,5 @@ def test_a_ticket_says_why_it_is_stuck_where_it_says_what_it_waits_for(
         dark.check_accessible()
         dark.picture("stuck-inbox-dark")
     finally:
-        asks.post(f"/tickets/{ticket['id']}/cancel", {"reason": "made by a test"})
+        end_all(asks)
     expect(banner(visitor.page, "Why this ticket is stuck")).to_be_hidden()

@@ -26,7 +26,7 @@ from tests.story.people import Person
 from tests.story.stack import Stack, running
 from tests.terminal import needs_terminal
 
-pytestmark = [needs_terminal, pytest.mark.timeout(600)]
+pytestmark = [needs_terminal, pytest.mark.timeout(1200)]
 LOCALES = Path(__file__).parents[2] / "frontend" / "src" / "locales"
 MACHINES = {"en": ("free-001", "free-002"), "zh-CN": ("free-003", "free-004")}
 

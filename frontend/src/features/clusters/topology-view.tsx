@@ -125,7 +125,7 @@ export default function TopologyView({ id }: { id: string }) {
       {asTable ? (
         <TopologyTable nodes={nodes} />
       ) : (
-        <div className="topo-plane" role="img" aria-label={t("topology.label", { count: nodes.length })}>
+        <div className="topo-plane" role="group" aria-label={t("topology.label", { count: nodes.length })}>
           <ReactFlow
             nodes={boxes}
             edges={[]}
