@@ -1,6 +1,7 @@
 """What comes from outside is hostile: files that people send, answers of other systems, addresses that somebody typed,
-machines that never stop talking. Each test bears the name of its hazard. Names of hosts, labels and commands have
-theirs in tests/checks/test_hostile.py, tests/tickets/test_add_workers_api.py and tests/drivers/ssh.
+machines that never stop talking. Each test bears the name of its hazard; a bomb that goes off takes hours. Names of
+hosts, labels and commands have theirs in tests/checks/test_hostile.py, tests/tickets/test_add_workers_api.py and
+tests/drivers/ssh.
 """
 
 from __future__ import annotations
@@ -42,8 +43,6 @@ from tests.api import V1, Api, secret_key  # noqa: F401
 from tests.api import api as api
 from tests.credentials import keys
 from tests.workflow.conftest import Desk, desk, world  # noqa: F401
-
-pytestmark = pytest.mark.timeout(60)  # a bomb that goes off takes hours
 
 LAUGHS = "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
 MERGES = "".join(f"m{n}: &m{n}\n  <<: [{','.join([f'*m{n - 1}'] * 20)}]\n" for n in range(1, 9))

@@ -31,6 +31,7 @@ from tests.api import V1, Api, secret_key  # noqa: F401
 from tests.api import api as api
 from tests.machines.test_set_routes import make as make_machines
 from tests.security.twoclusters import WORD, Platform, build, rows
+from tests.streams import UntilIdle
 from tests.test_roles import ACCESS, EVERYWHERE, PUBLIC
 from tests.workflow.conftest import desk, world  # noqa: F401
 
@@ -181,7 +182,7 @@ MUTE = ("GET /api/v1/inbox/counts", "POST /api/v1/decisions")
 
 @pytest.fixture(autouse=True)
 def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "ROTATE", 0.05)
+    monkeypatch.setattr(sse, "ROTATE", UntilIdle())
     monkeypatch.setattr(hearing, "SKEW", 600.0)
 
 

@@ -21,7 +21,7 @@ OWN = {"saved_view", "ticket_seen", "ticket_watch", "user_account", "role_bindin
 SEED = 20
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_no_role_breaks_the_api_or_does_what_it_may_not(api: Api, desk: Any) -> None:  # noqa: F811
     build(api, desk)
     walks: list[Walk] = []

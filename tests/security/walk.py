@@ -30,6 +30,7 @@ from autorke.users.access import Role
 from autorke.web import sse
 from autorke.web.problems import MEDIA_TYPE
 from tests.api import Api
+from tests.streams import UntilIdle
 from tests.test_roles import ACCESS, EVERYWHERE, FORBIDDEN_TO_TOKENS, PUBLIC, SIGNED_IN
 
 Who = Role | Literal["anonymous"]
@@ -155,5 +156,5 @@ def no_outside() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as change:
         change.setattr(socket, "getaddrinfo", nowhere)
         change.setattr(socket, "create_connection", nowhere)
-        change.setattr(sse, "ROTATE", 0.01)
+        change.setattr(sse, "ROTATE", UntilIdle())
         yield

@@ -65,7 +65,7 @@ class Witness:
         finally:
             stop.set()
             for thread in threads:
-                thread.join(10)
+                thread.join(60)
 
     def _processes(self, stack: Stack, run_dir: Path, stop: threading.Event) -> None:
         mark = f"AUTORKE_DATA_DIR={stack.directory}".encode()

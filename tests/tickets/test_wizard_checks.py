@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,10 @@ from autorke.machines.models import MachineState
 from autorke.sim import process
 from autorke.sim.process import SimHandle
 from autorke.tickets import wizard
+from autorke.users.access import Actor
 from autorke.users.models import AuditEntry
+from autorke.web import jobs
+from autorke.workflow.proposal import Asking
 from tests.api import V1, Api
 from tests.tickets.test_wizard_preview import everything
 
@@ -96,8 +100,19 @@ def laid_over(events: list[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, A
     return found
 
 
-def test_each_machine_is_told_as_it_answers(field: Field) -> None:
-    field.sim.fault("connect", "slow", host="free-001", ms=1500)
+def test_each_machine_is_told_as_it_answers(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one says nothing until the second one is told."""
+    field.sim.fault("exec", "hang", host="free-001")
+
+    def asking(actor: Actor, tell: jobs.Tell, stop: threading.Event) -> Asking:
+        def noting(event: str, data: dict[str, Any]) -> None:
+            tell(event, data)
+            if data.get("hostname") == "free-002":
+                field.sim.lift()
+
+        return Asking(actor, noting, stop)
+
+    monkeypatch.setattr(wizard, "Asking", asking)
     events = field.run("free-001", "free-002")
     assert [kind for kind, _ in events][:2] == ["start", "check"]
     assert [data["hostname"] for kind, data in events if kind == "check"][:3] == ["", "free-002", "free-001"]
