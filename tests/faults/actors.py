@@ -170,9 +170,11 @@ class Actors:
     def _wake_later(self, pid: int) -> None:
         self.waker = os.fork()
         if not self.waker:
-            time.sleep(3 * self.lease)
-            os.kill(pid, signal.SIGCONT)
-            os._exit(0)
+            try:
+                time.sleep(3 * self.lease)
+                os.kill(pid, signal.SIGCONT)
+            finally:
+                os._exit(0)
 
     def _collect(self) -> bool:
         """Take note of what has ended or was frozen; True while something is left."""

@@ -55,7 +55,7 @@ class Pair:
         self.wait()
 
     def wait(self) -> None:
-        until(self._in_step, 30, "the replica has all that the primary has")
+        until(self._in_step, 120, "the replica has all that the primary has")
 
     def _in_step(self) -> bool:
         with _client(self._one) as primary, _client(self._two) as replica:

@@ -106,7 +106,7 @@ class Crowd:
         for row in stuck:
             self.ask(self.requester, f"/tickets/{row.ticket}/retry", {"step": row.key})
 
-    def finish(self, look: Callable[[], Any], seconds: float = 180) -> None:
+    def finish(self, look: Callable[[], Any], seconds: float = 400) -> None:
         """No new tickets; look again and again until those that are open have ended."""
         self.accepting = False
         deadline = time.monotonic() + seconds

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
 import psycopg
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -76,6 +77,13 @@ class Pair:
         fresh.symlink_to(server.sockets)
         fresh.rename(self.address)
 
+    def standby_knows_a_run(self) -> bool:
+        """Else all of them would be forgotten, and nothing would be left to judge."""
+        with psycopg.connect(self.standby.url.replace("+psycopg", "", 1), autocommit=True) as session:
+            return (
+                session.execute("select 1 from step_attempt where intent_at is not null limit 1").fetchone() is not None
+            )
+
     def fail_over(self) -> None:
         self.primary.stop(signal.SIGQUIT)
         with psycopg.connect(self.standby.url.replace("+psycopg", "", 1), autocommit=True) as session:
@@ -122,6 +130,8 @@ class Failover:
     def play(self) -> Counter[str]:
         dice = self.crowd.dice
         self.crowd.work_for(4)
+        until(lambda: self.crowd.work_for(0.2) or self._counts(), 180, "tools begin")
+        until(lambda: self.crowd.work_for(0.1) or self.pair.standby_knows_a_run(), 120, "the standby follows")
         self.pair.stream.set("hole")
         self.crowd.work_for(dice.uniform(0.3, 2.5))
         self.crowd.accepting = False
@@ -129,7 +139,7 @@ class Failover:
         self.pair.fail_over()
         at = time.time()
         self.crowd.engine.dispose()
-        until(self._safe_mode, 60, "safe mode begins")
+        until(self._safe_mode, 180, "safe mode begins")
         entered = time.time() - at
         assert not self._claimed_meanwhile(at), "something was claimed before every host had accounted"
         left_by_hand = self._leave_safe_mode()
@@ -155,11 +165,15 @@ class Failover:
         with self.crowd.engine.connect() as connection:
             return list(connection.execute(text(sql), values).all())
 
-    def _safe_mode(self) -> bool:
+    def _heard(self, sql: str) -> list[Any]:
+        """Nothing while the new primary takes no connections yet."""
         try:
-            return bool(self._ask("select 1 from engine_switch where name = 'safe-mode'"))
+            return self._ask(sql)
         except SQLAlchemyError:
-            return False
+            return []
+
+    def _safe_mode(self) -> bool:
+        return bool(self._heard("select 1 from engine_switch where name = 'safe-mode'"))
 
     def _claimed_meanwhile(self, at: float) -> list[Any]:
         """Intents of the new history before safe mode ended."""
@@ -177,23 +191,30 @@ class Failover:
 
         def settled() -> list[Any]:
             self.live.keep()
-            return self._ask(
+            return self._heard(
                 "select w.halted, d.lost from engine_switch w, database_line d where w.name = 'safe-mode' and"
                 " (not w.halted or (jsonb_array_length(d.lost) > 0"
                 " and not exists (select 1 from runner r where r.line is distinct from d.line)))"
             )
 
-        ((halted, lost),) = until(settled, 90, "every host has accounted")
+        ((halted, lost),) = until(settled, 240, "every host has accounted")
         if not halted:
             return 0
-        until(lambda: not self.live.orphans(), 60, "their tools have ended")
+        until(lambda: not self.live.orphans(), 120, "their tools have ended")
         self._ask_admin()
         return sum(1 for entry in lost if "ticket" not in entry)
 
     def _ask_admin(self) -> None:
-        person = self.crowd.approver
         body = {"halted": False, "reason": "looked at the machines of the forgotten runs"}
-        assert person.http.put("/engine", json=body).status_code == 403  # not everybody's
+
+        def answered() -> int:
+            try:
+                status = self.crowd.approver.http.put("/engine", json=body).status_code
+            except httpx.HTTPError:
+                return 0
+            return status if status != 503 else 0
+
+        assert until(answered, 60, "the api answers") == 403  # not everybody's
         with db.transaction() as session:
             safemode.leave(session, new_id(), "looked at the machines of the forgotten runs")
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 
 from autorke.embedded.account import Account
@@ -87,18 +88,25 @@ class Trouble:
         self.disks[kind].fill()
         getattr(self, f"_{kind.replace(' ', '_')}")()
         self.disks[kind].free()
-        until(self._back, 60, "the database is there again")
+        until(self._back, 180, "the database is there again")
         self.struck[kind] += 1
 
     def _tables(self) -> None:
-        """What needs room is refused, and the refusal says so; what is read, is read. The server may end meanwhile."""
+        """What needs room is refused, and the refusal says so; what is read, is read. The server may end meanwhile, or
+        begin anew just when it is asked."""
         self._full_for_a_while()
-        told = self._refused({"journal": secrets.token_hex(TOO_LONG // 2), "nodes": ["m1"], "ms": 1})
-        read = self.crowd.requester.http.get("/tickets")
-        if self._alive():
-            assert told == ["503 database-full"], told
-            assert read.status_code == 200, read.text
-            self.seen["refused_with_the_remedy"] += 1
+        wish = {"journal": secrets.token_hex(TOO_LONG // 2), "nodes": ["m1"], "ms": 1}
+        until(lambda: not self._alive() or self._refused(wish) == ["503 database-full"], 120, "it says that it is full")
+        until(lambda: not self._alive() or self._reads(), 120, "what is read, is read")
+        self.seen["refused_with_the_remedy"] += self._alive()
+
+    def _reads(self) -> bool:
+        try:
+            answer = self.crowd.requester.http.get("/tickets")
+        except httpx.HTTPError:
+            return False
+        assert answer.status_code in (200, 503), answer.text
+        return answer.status_code == 200
 
     def _wal(self) -> None:
         """Write until the server ends; whoever commits meanwhile may be the one who ends it. Recovery may give it back

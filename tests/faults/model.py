@@ -10,12 +10,8 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import Any
 
-import pytest
 from hypothesis.stateful import invariant
-from sqlalchemy import event
 
-from autorke.core import db
-from autorke.core.settings import get_settings
 from tests.faults import invariants, place
 from tests.faults.rules import APPROVERS, PEOPLE, Rules, search
 from tests.faults.sql_side import Sql
@@ -31,11 +27,7 @@ class OnPostgres(Rules):
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
-        environment = self.stack.enter_context(pytest.MonkeyPatch.context())
-        environment.setenv("AUTORKE_LEASE", "PT1H")  # a lease ends when a rule says so, however slow this machine is
-        get_settings.cache_clear()
         desk = self.stack.enter_context(place.desk())
-        event.listen(db.get_engine(), "connect", _wait_for_us)
         self.sql = Sql(desk, PEOPLE)
         for who in APPROVERS:
             self.both("role", who)
@@ -59,12 +51,6 @@ class OnPostgres(Rules):
     def rows_hold(self) -> None:
         if self.sql is not None and self.count:
             invariants.check(self.sql.tickets, self.sql.desk.requester)
-
-
-def _wait_for_us(connection: Any, _record: Any) -> None:
-    """Nor does the server take a machine that stood still for ten seconds for a client that is gone."""
-    connection.execute("set idle_in_transaction_session_timeout = 0")
-    connection.commit()
 
 
 def _differing(one: list[Any], other: list[Any]) -> list[Any]:

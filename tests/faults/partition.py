@@ -8,11 +8,13 @@ its runner either holds its lease again or is refused and ends.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import make_url, text
@@ -58,7 +60,7 @@ class Host:
 
     def cut_off(self, seconds: float) -> None:
         self.crowd.work_for(self.crowd.dice.uniform(0.5, 2))
-        runs = until(lambda: self.crowd.work_for(0.2) or self._running(), 60, "something runs on the host")
+        runs = until(lambda: self.crowd.work_for(0.2) or self._running(), 180, "something runs on the host")
         self.network.down()
         self.crowd.work_for(seconds)
         self.network.up()
@@ -122,6 +124,7 @@ class Namespace(Network):
         self.up = lambda: _ip("link", "set", f"v{self.name}", "up")
 
     def make(self) -> None:
+        _remove_those_of_the_dead()
         _ip("netns", "add", self.name)
         _ip("link", "add", f"v{self.name}", "type", "veth", "peer", "name", "eth0", "netns", self.name)
         _ip("addr", "add", f"{self.ours}/30", "dev", f"v{self.name}")
@@ -149,8 +152,15 @@ class Namespace(Network):
         yield url.render_as_string(hide_password=False)
 
 
-def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True)
+def _ip(*words: str) -> str:
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
+
+
+def _remove_those_of_the_dead() -> None:
+    """A test that was killed leaves its namespace behind, perhaps with our addresses; its name has its pid."""
+    for name in re.findall(r"^arke(\d+)\b", _ip("netns", "list"), re.MULTILINE):
+        if not Path("/proc", name).exists():
+            subprocess.run(["ip", "netns", "del", f"arke{name}"], check=False)
 
 
 @contextmanager

@@ -8,9 +8,10 @@ import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from autorke.core import crypto, db
 from autorke.core.settings import get_settings
@@ -18,7 +19,7 @@ from autorke.embedded import throwaway
 from autorke.worker import process
 from autorke.workflow import gates, outbox
 from tests.databases import Template, text
-from tests.workflow.conftest import Desk
+from tests.workflow.conftest import LEASE, Desk
 from tests.workflow.toy import WORLD
 
 _lent: list[Template] = []
@@ -66,10 +67,20 @@ def database(pool_size: int = 5) -> Iterator[Engine]:
     get_settings.cache_clear()
 
 
+def _wait_for_us(connection: Any, _record: Any) -> None:
+    """The server takes no machine that stood still for ten seconds for a client that is gone."""
+    connection.execute("set idle_in_transaction_session_timeout = 0")
+    connection.execute("set lock_timeout = '2min'")
+    connection.commit()
+
+
 @contextmanager
 def desk(approvers: int = 3, *, pool_size: int = 5) -> Iterator[Desk]:
     """People, tickets and a worker on a database of their own (tests/workflow), with the toy flow and nobody else."""
-    with database(pool_size):
+    with pytest.MonkeyPatch.context() as environment, database(pool_size) as engine:
+        environment.setenv("AUTORKE_LEASE", os.environ.get("AUTORKE_LEASE", f"PT{LEASE.total_seconds():.0f}S"))
+        get_settings.cache_clear()
+        event.listen(engine, "connect", _wait_for_us)
         desk = Desk(approvers=[Desk().requester for _ in range(approvers)])
         desk.rights.update(desk.approvers)
         gates.configure_directory(desk.holds)

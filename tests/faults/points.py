@@ -120,7 +120,7 @@ class Field:
 
     def _settle(self) -> None:
         """Tools whose runner died run to their end by themselves."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         with transaction() as session:
             ids = session.execute(text("select id::text from step_attempt")).scalars().all()
         while any(process.tools_of(attempt) for attempt in ids[-12:]):

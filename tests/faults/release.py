@@ -27,7 +27,7 @@ from autorke.workflow.context import Context
 from autorke.workflow.definition import Accepted, Effect, Flow, Node, Outcome, Plan, Policy, Unit
 from autorke.workflow.models import StepRow, Ticket
 from tests.faults import place
-from tests.workflow.conftest import Desk
+from tests.workflow.conftest import LEASE, Desk
 from tests.workflow.toy import words
 
 NAME = "released"
@@ -142,7 +142,7 @@ class _Deploy:
                     runner_id="host",
                     boot_id=process.boot_id(),
                     handlers=definition.handlers(),
-                    lease=timedelta(seconds=20),
+                    lease=LEASE,
                 )
             self.figures["claimed" if claim else "left_to_others"] += 1
             if claim is not None:

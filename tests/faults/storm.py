@@ -87,7 +87,9 @@ def _watched() -> Iterator[list[int]]:
     done = Event()
 
     def look() -> None:
-        while not done.is_set():
+        over = False
+        while not over:
+            over = done.is_set()  # so that it looks once at the end, and at least once
             with transaction() as session:
                 session.execute(text("set transaction isolation level repeatable read"))
                 wanted, held = _wanted(session), _held(session)

@@ -14,7 +14,7 @@ ROUNDS = {"T2-field": 6, "T3": 10, "T6-disk": 1, "T6-failover": 1, "T7": 1}
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("part", ROUNDS)
 def test_a_part_of_the_programme_finds_nothing(part: str) -> None:
     try:

@@ -25,6 +25,7 @@ ROUNDS = {
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", ROUNDS)
 def test_a_part_of_the_programme_finds_nothing(part: str) -> None:
     assert import_module(PROGRAMME[part][0]).run(SEED, ROUNDS[part])
