@@ -84,7 +84,7 @@ def _package_directory(name: str) -> Path | None:
 
 def _version(postgres: Path) -> str:
     """`postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` → `15.18`."""
-    answer = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True, timeout=10)
+    answer = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True, timeout=60)
     return answer.stdout.split(")", 1)[1].split()[0]
 
 

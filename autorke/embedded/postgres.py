@@ -19,7 +19,7 @@ from autorke.embedded.service import Service
 
 SUPERUSER = "autorke"
 DATABASE = "autorke"
-INITDB_TIMEOUT = 120
+INITDB_TIMEOUT = 300
 THROW_AWAY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "dynamic_shared_memory_type=mmap")
 """Settings of a server whose data nobody will miss (tests). What its processes share goes with its directory: POSIX
 shared memory of a server that was killed stays until the next one starts there, and none will."""
@@ -162,7 +162,7 @@ def create_database(server: Postgres, name: str = DATABASE) -> None:
     import psycopg
     from psycopg import sql
 
-    with psycopg.connect(server.conninfo(), autocommit=True, connect_timeout=5) as connection:
+    with psycopg.connect(server.conninfo(), autocommit=True, connect_timeout=30) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
         if not found:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

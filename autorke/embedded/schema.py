@@ -23,7 +23,7 @@ ADVISORY_LOCK = 0x617574
 def upgrade(url: str) -> None:
     """`alembic upgrade head`, in this process."""
     config = Config(Path(autorke.__file__).parents[1] / "alembic.ini")
-    engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+    engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 30})
     with engine.connect() as guard:
         guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
         guard.commit()
@@ -35,7 +35,7 @@ def upgrade(url: str) -> None:
 
 def first_admin(url: str) -> str | None:
     """The password of the first admin, made now; None when the database knows somebody already."""
-    engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+    engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 30})
     with Session(engine) as session, session.begin():
         password = create_first_admin(session)
     engine.dispose()

@@ -33,7 +33,7 @@ class Service:
     stdin: bytes = field(default=b"", repr=False)
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 2.5
-    start_timeout: float = 120.0
+    start_timeout: float = 240.0
     database: bool = False
     """Databases are stopped last."""
     once: bool = False

@@ -90,7 +90,7 @@ class HostWatch:
     def _report(self, session: Session) -> None:
         before = time.time()
         now = db_now(session)
-        skew = (before + time.time()) / 2 - now.timestamp()
+        skew = skew_between(before, now.timestamp(), time.time())
         if time.monotonic() - self._scanned >= self._pace:
             self._alive = sorted(self._living(session))[:200]
             self._scanned = time.monotonic()
@@ -132,6 +132,13 @@ class HostWatch:
             ready = list(session.execute(_DUE, {"before": before}).scalars())
         for attempt_id in ready:
             self._means.launch(str(attempt_id))
+
+
+def skew_between(before: float, told: float, after: float) -> float:
+    """Seconds by which our clock is certainly ahead of one that told its time between two readings of ours (negative:
+    behind): 0 where the wait for the answer explains the difference, as it does on a host that stands still meanwhile.
+    """
+    return before - told if told < before else min(0.0, after - told)
 
 
 def canary_taken(worker: str) -> None:

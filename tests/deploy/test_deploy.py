@@ -62,16 +62,17 @@ def test_compose_keeps_no_password_of_its_own() -> None:
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="SKIPPED: no systemd-analyze on this machine")
 def test_systemd_accepts_the_units() -> None:
     units = sorted(map(str, (DEPLOY / "systemd").glob("*.service")))
-    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, timeout=60)
-    complaints = [line for line in done.stderr.splitlines() if "is not executable: No such file" not in line]
-    assert complaints == []
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, timeout=180)
+    said = [line for line in done.stderr.splitlines() if "is not executable: No such file" not in line]
+    ours = [Path(unit).name for unit in units]  # of the machine's own units it may have something to say too
+    assert [line for line in said if any(name in line for name in ours)] == []
 
 
 @pytest.mark.skipif(not shutil.which("helm"), reason="SKIPPED: no helm on this machine")
 def test_helm_renders_the_chart() -> None:
     chart = str(DEPLOY / "helm/autorke")
     command = ["helm", "template", "x", chart, "--kube-version", "1.27.0", "--set", "ingress.enabled=true"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)
     kinds = sorted(entry["kind"] for entry in yaml.safe_load_all(done.stdout) if entry)
     assert kinds == [
         "Deployment",
@@ -114,10 +115,11 @@ def test_a_worker_container_ends_after_its_runners(tmp_path: Path) -> None:
         ["unshare", "--pid", "--fork", "--kill-child", *inside],
         cwd=tmp_path,  # where `-m` looks first
     )
-    deadline = time.monotonic() + 30
-    while not Path(f"{result}.started").exists() and time.monotonic() < deadline:
+    deadline = time.monotonic() + 120
+    while not Path(f"{result}.started").exists():
+        assert time.monotonic() < deadline, "the launcher did not start"
         time.sleep(0.05)
     first = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
     os.kill(first, signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     assert result.read_text() == "the change ended by itself"

@@ -37,7 +37,7 @@ def connect(admin: Person, sim: SimHandle) -> dict[str, Any]:
         "/cmdb/sources",
         {"name": "main", "config": config, "credential_id": token["id"], "machine_credential_id": key["id"]},
     )
-    until(lambda: admin.get("/machines?total=true")["total"] == len(sim.index["machines"]), 30, "the first sync")
+    until(lambda: admin.get("/machines?total=true")["total"] == len(sim.index["machines"]), 180, "the first sync")
     assert admin.get(f"/cmdb/sources/{source['id']}/runs")["items"][0]["outcome"] == "ok"
     return attach(admin, sim, "alpha")
 

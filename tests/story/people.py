@@ -16,7 +16,7 @@ class Person:
 
     def __init__(self, url: str, name: str, password: str) -> None:
         self.name = name
-        self.http = httpx.Client(base_url=f"{url}/api/v1", timeout=60, trust_env=False)
+        self.http = httpx.Client(base_url=f"{url}/api/v1", timeout=120, trust_env=False)
         self.me = self.call("POST", "/session", json={"name": name, "password": password})
         self.http.headers["X-CSRF-Token"] = self.http.cookies["autorke_csrf"]
 
@@ -70,16 +70,18 @@ def gates_of(ticket: dict[str, Any]) -> list[dict[str, Any]]:
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     """The first true answer within the time; what was waited for is in the failure."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while True:
+        late = time.monotonic() >= deadline  # asked for once more then: this process may have stood still meanwhile
         found = condition()
         if found:
             return found
+        if late:
+            raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.1)
-    raise AssertionError(f"not within {seconds} s: {what}")
 
 
 def walk(
-    approver: Person, ticket_id: str, *, seconds: float = 300, stop_at: Callable[[dict[str, Any]], bool] | None = None
+    approver: Person, ticket_id: str, *, seconds: float = 600, stop_at: Callable[[dict[str, Any]], bool] | None = None
 ) -> dict[str, Any]:
     """Sign gates as they open until the ticket ends, needs a person, or `stop_at` says so."""
     deadline = time.monotonic() + seconds
