@@ -29,7 +29,8 @@ def node(number: int) -> str:
 
 
 def ticket(requester: UUID, log_lines: int) -> tuple[UUID, int]:
-    """Id and number of a ticket whose last step runs; its first node of the first step has said `log_lines`."""
+    """Id and number of a ticket whose last step runs; its first node of the first step has said `log_lines`, its
+    second one three."""
     with transaction() as session:
         made = _ticket(session, requester)
         names = [node(number) for number in range(NODES)]
@@ -40,6 +41,7 @@ def ticket(requester: UUID, log_lines: int) -> tuple[UUID, int]:
             _step(session, made.id, number, names)
         found = made.id, made.number
     long_log.grow(found[0], LOG_NODE, log_lines)
+    long_log.grow(found[0], node(1), 3)
     return found
 
 

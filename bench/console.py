@@ -103,6 +103,7 @@ def _figures(stack: Stack, chromium: str) -> dict[str, Any]:
                 "ticket": _ticket,
                 "matrix": _matrix,
                 "log": _log,
+                "merged_log": _merged_log,
             }
             found = {name: _try(partial(part, context, stack, ticket)) for name, part in parts.items()}
         finally:
@@ -221,3 +222,21 @@ def _log(context: Any, stack: Stack, ticket: tuple[UUID, int]) -> dict[str, Any]
         "log_first_error_ms": round(jumped, 1),
         "log_search_ms": round(searched, 1),
     }
+
+
+def _merged_log(context: Any, stack: Stack, ticket: tuple[UUID, int]) -> dict[str, Any]:
+    """From Shift+Enter at the end of the log to its second line, marked: the api looks through all that is between."""
+    page = _opened(context, stack, ticket[1])
+    page.goto(f"{stack.url}/tickets/{ticket[1]}?tab=log&step={data.FIRST_STEP}")
+    page.locator(".log-node").first.wait_for()
+    box = page.get_by_label("Search the log")
+    box.fill("task 2 checked")
+    page.wait_for_timeout(1000)
+    box.evaluate("(box) => { bench.box = box; }")
+    enter = (
+        "() => bench.box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', shiftKey: true, bubbles: true }))"
+    )
+    second = """() => document.querySelector('.log-line[data-current][data-n="2"]')"""
+    found = watch.after(page, enter, second)
+    page.close()
+    return {"lines": LINES + 3, "merged_search_of_all_ms": round(found, 1)}

@@ -20,6 +20,23 @@ describe("search", () => {
     expect(finder.lines).toEqual([3, 40, 99, 101]);
   });
 
+  it("knows of a match with the first one, and of none at the end", async () => {
+    let answer: (page: FoundPage) => void = () => undefined;
+    const finder = new MatchFinder(() => new Promise((resolve) => (answer = resolve)));
+    const done = finder.reach(100);
+    expect(finder.knows).toBe(false);
+    answer(page([], 51, 100));
+    await vi.waitFor(() => expect(finder.snapshot()).toBe(2));
+    expect(finder.knows).toBe(false);
+    answer(page([60], null, 100));
+    await done;
+    expect(finder.knows).toBe(true);
+    const none = new MatchFinder(async () => page([], null, 100));
+    expect(none.knows).toBe(false);
+    await none.reach(100);
+    expect(none.knows).toBe(true);
+  });
+
   it("says when it has left matches out", async () => {
     const finder = new MatchFinder(async (from) => page([from, from + 1, from + 2], from + 3, 1000), 5);
     await finder.reach(1000);

@@ -37,6 +37,11 @@ export class MatchFinder {
     return this.working !== null;
   }
 
+  /** Whether there is a match, or certainly none, or it cannot be known. */
+  get knows(): boolean {
+    return this.found.length > 0 || this.error !== null || (this.upTo > 0 && this.working === null);
+  }
+
   get problem(): unknown {
     return this.error;
   }

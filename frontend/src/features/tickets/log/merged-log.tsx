@@ -16,6 +16,7 @@ import { MergedFeed } from "./merged-feed";
 import { linesOf, type Merged } from "./merged-pages";
 import { useMergedSearch } from "./merged-search";
 import { useLogKeys } from "./use-log-keys";
+import { useStep } from "./use-stores";
 import { Pending } from "../pending";
 
 export type MergedLogProps = {
@@ -89,11 +90,12 @@ function useMergedLog(props: MergedLogProps) {
     if (!following.on) void end();
     tell({ kind: "toggle" });
   };
-  const stepOn = async (back: boolean) => {
+  const show = async (back: boolean) => {
     tell({ kind: "away" });
     const found = await search.step(back, top.current - 1);
     if (found !== null) list.current?.show(found);
   };
+  const stepOn = useStep(search.q === controls.text, (back) => void show(back));
   return { list, top, own, total, open, feed, state, problem, atEnd, following, tell, lines, search, end, begin, toggle, stepOn };
 }
 
@@ -111,8 +113,8 @@ function Toolbar({ props, model, region }: { props: MergedLogProps; model: Model
   };
   useLogKeys(region, {
     search: () => input.current?.focus({ cursor: "all" }),
-    next: () => void stepOn(false),
-    previous: () => void stepOn(true),
+    next: () => stepOn(false),
+    previous: () => stepOn(true),
     first: () => void model.begin(),
     last: () => void model.end(),
     follow: () => (open ? toggle() : undefined),
@@ -124,7 +126,7 @@ function Toolbar({ props, model, region }: { props: MergedLogProps; model: Model
       controls={controls}
       input={input}
       matches={model.search.matches}
-      onStep={(back) => void stepOn(back)}
+      onStep={stepOn}
       onLeave={() => region.current?.querySelector<HTMLElement>(".log-lines")?.focus()}
       noError={failed.length === 0 ? t("firstError.none") : null}
       onFirstError={() => void firstError()}
@@ -143,7 +145,7 @@ function Nothing({ level, model, state }: { level: string; model: Model; state: 
   const { t } = useTranslation("log");
   const { open, search } = model;
   const more = (state.behind || state.before) && !search.none && (
-    <Button size="small" loading={search.busy} onClick={() => void model.stepOn(false)}>
+    <Button size="small" loading={search.busy} onClick={() => model.stepOn(false)}>
       {t("merged.find")}
     </Button>
   );

@@ -29,7 +29,7 @@ function useSought({ ticketId, step }: Place, { feed, lines }: Held, q: string, 
     setBusy(true);
     let result: Sought = "none";
     for (const from of begins) if (result === "none") result = await feed.seek(find, pick, from, back, signal);
-    setBusy(false);
+    if (work.current?.signal === signal) setBusy(false);
     if (!signal.aborted) setNone(result === "none");
     return result;
   };

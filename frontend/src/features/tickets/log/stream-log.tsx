@@ -16,7 +16,7 @@ import { type Controls, LogToolbar } from "./log-toolbar";
 import { indexFrom, type MatchFinder, placeOf, stepFrom } from "./match-finder";
 import { baseFor, sizeOf } from "./segments";
 import { useLogKeys } from "./use-log-keys";
-import { useLines, useMatches, useSettled } from "./use-stores";
+import { useLines, useMatches, useSettled, useStep } from "./use-stores";
 
 export type StreamLogProps = {
   ticketId: string;
@@ -96,10 +96,11 @@ function useSearch(props: StreamLogProps, total: number, from: () => number, go:
   const q = useSettled(props.controls.text);
   const { level } = props.controls;
   const finder = useMatches(props.ticketId, props.stream.id, q === "" ? null : { q, level }, total);
-  const step = (back: boolean) => {
+  const ready = props.controls.text === "" || (q === props.controls.text && finder?.knows === true);
+  const step = useStep(ready, (back) => {
     const found = finder && stepFrom(finder.lines, from(), back);
     if (found) go(found);
-  };
+  });
   const place = finder ? placeOf(finder.lines, props.line) : 0;
   const matches = finder && { place, count: finder.lines.length, more: finder.busy || finder.full, busy: finder.busy };
   return { q, finder, step, matches };

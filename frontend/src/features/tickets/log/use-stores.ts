@@ -1,5 +1,5 @@
 /** The stores of one log as hooks: its lines, and the numbers of lines that fit what is looked for. */
-import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { LineCache } from "./line-cache";
 import { findLines, readLines, type Wanted } from "./log-queries";
 import type { LogStream } from "./log-sources";
@@ -54,4 +54,20 @@ export function useSettled(text: string): string {
     return () => clearTimeout(timer);
   }, [text]);
   return settled;
+}
+
+/** Steps from match to match. One that is asked for before the first match can be known (Enter right behind the last
+ * letter) is taken as soon as it is. */
+export function useStep(ready: boolean, step: (back: boolean) => void): (back: boolean) => void {
+  const wish = useRef<boolean | null>(null);
+  useEffect(() => {
+    if (!ready || wish.current === null) return;
+    const back = wish.current;
+    wish.current = null;
+    step(back);
+  });
+  return (back) => {
+    if (ready) step(back);
+    else wish.current = back;
+  };
 }
