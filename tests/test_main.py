@@ -17,7 +17,7 @@ def run(command: str, url: str | None = None) -> subprocess.CompletedProcess[str
     if url:
         environ["AUTORKE_DATABASE_URL"] = url
     return subprocess.run(
-        [sys.executable, "-m", "autorke", command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=90
+        [sys.executable, "-m", "autorke", command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=220
     )
 
 

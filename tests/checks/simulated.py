@@ -39,7 +39,7 @@ def cluster_context(sim: SimHandle, name: str, **changes: Any) -> ClusterContext
     state = read_state(text)
     settings = settings_of(state.current_config)
     api = client.CoreV1Api(config.new_client_from_config(entry["kubeconfig"]))
-    nodes = api.api_client.sanitize_for_serialization(api.list_node(_request_timeout=10))["items"]
+    nodes = api.api_client.sanitize_for_serialization(api.list_node(_request_timeout=60))["items"]
     copy = hashlib.sha256(_copy(api).encode()).hexdigest()
     members = [it for it in sim.index["machines"] if it["cluster"] == name]
     control = [it for it in members if {"controlplane", "etcd"} & set(it["roles"])]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +27,9 @@ ERROR, WARNING, UNKNOWN = Level.ERROR, Level.WARNING, Level.UNKNOWN
 CA_OF_NOBODY = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
 
 
-def impatient(to: SshTarget) -> SshRemote:
-    return connect(to, limits=Limits(connect=2.0, banner=3.0, login=6.0))
+def impatient(*silent: str) -> Callable[[SshTarget], SshRemote]:
+    """Gives up these machines soon; the others, which answer, may take as long as a busy machine takes."""
+    return lambda to: connect(to, limits=Limits(connect=2.0, banner=3.0) if to.name in silent else Limits())
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ MACHINE_FAULTS: list[tuple[str, dict[str, Any], str, Level, str]] = [
     ("docker root", {"docker": {"root_dir": "/data/docker"}}, "docker-root", WARNING, "/data/docker"),
     ("streams to ports forbidden", {"tcp_forwarding": False}, "forwarding", ERROR, "AllowTcpForwarding"),
     ("clock behind", {"time_skew": -30.0}, "clock", ERROR, "behind"),
-    ("clock ahead", {"time_skew": 5.0}, "clock", ERROR, "ahead of"),
+    ("clock ahead", {"time_skew": 40.0}, "clock", ERROR, "ahead of"),
     ("no time daemon", {"ntp_synced": False, "processes": []}, "ntp", WARNING, "chrony"),
     ("swap", {"swap": [{"path": "/dev/sdb1", "size_kb": 4194300}]}, "swap", WARNING, "/dev/sdb1 (4095 MiB)"),
     ("disk full", {"disks": [{"mount": "/", "size_kb": 480000000, "used_kb": 479000000}]},
@@ -161,7 +161,8 @@ def test_fault_of_the_connection(
     machine = free_machine()
     fault = sim.fault(where, kind, host=machine)
     try:
-        message = only_message(run_checks([worker(sim, machine)], alpha, connect=impatient, deadline=15))
+        silent = impatient(machine) if kind == "hang" else impatient()
+        message = only_message(run_checks([worker(sim, machine)], alpha, connect=silent))
     finally:
         sim.lift(fault)
     assert (message.node, message.check, message.level) == (machine, "ssh-reachable", ERROR), name
@@ -185,7 +186,7 @@ def test_script_that_does_not_come_back(
     name = free_machine()
     fault = sim.fault("exec", kind, host=name)
     try:
-        message = only_message(run_checks([worker(sim, name)], alpha, deadline=10))
+        message = only_message(run_checks([worker(sim, name)], alpha))
     finally:
         sim.lift(fault)
     assert message.check in {"facts", "ssh-reachable"}
@@ -205,7 +206,7 @@ def test_controlplane_dead(sim: SimHandle, free_machine: FreeMachine) -> None:
     faults = [sim.fault("connect", "hang", host="beta-m001"), sim.fault("tcp:6443", "hang")]
     dead = dataclasses.replace(context, settings=settings, live=None)
     try:
-        report = run_checks([worker(sim, free_machine())], dead, connect=impatient, deadline=20)
+        report = run_checks([worker(sim, free_machine())], dead, connect=impatient("beta-m001"))
     finally:
         for fault in faults:
             sim.lift(fault)
@@ -220,7 +221,7 @@ def test_control_host_dead_while_the_api_answers(
 ) -> None:
     fault = sim.fault("connect", "refuse", host="alpha-m001")
     try:
-        message = only_message(run_checks([worker(sim, free_machine())], alpha, connect=impatient))
+        message = only_message(run_checks([worker(sim, free_machine())], alpha))
     finally:
         sim.lift(fault)
     assert (message.node, message.check) == ("", "control-hosts")
@@ -230,7 +231,7 @@ def test_control_host_dead_while_the_api_answers(
 def test_kubelet_port_filtered_between_controlplane_and_machine(
     sim: SimHandle, alpha: ClusterContext, free_machine: FreeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autorke.checks.collect.REACH_SECONDS", 1.0)
+    monkeypatch.setattr("autorke.checks.collect.REACH_SECONDS", 4.0)
     fault = sim.fault("tcp:10250", "hang", host="alpha-m001")
     try:
         message = only_message(run_checks([worker(sim, free_machine())], alpha))
@@ -246,7 +247,7 @@ def test_one_bad_machine_does_not_touch_the_verdict_of_the_others(
     fault = sim.fault("connect", "hang", host=bad)
     try:
         names = [good[0], bad, *good[1:]]
-        report = run_checks([worker(sim, name) for name in names], alpha, connect=impatient)
+        report = run_checks([worker(sim, name) for name in names], alpha, connect=impatient(bad))
     finally:
         sim.lift(fault)
     assert report.blocked_nodes() == {bad}
@@ -256,21 +257,24 @@ def test_one_bad_machine_does_not_touch_the_verdict_of_the_others(
 def test_fifty_hanging_machines_end_within_the_deadline(
     sim: SimHandle, alpha: ClusterContext, free_machine: FreeMachine
 ) -> None:
-    """50 that never answer and 1 that does, at 50 a time: nobody waits longer than two deadlines."""
+    """50 that never answer and 1 that does: each is given up at the deadline, though SSH itself would wait longer."""
     hanging = [free_machine() for _ in range(50)]
     fault = sim.fault("banner", "hang", host="free-*")
     good = "alpha-w001"
-    began = time.monotonic()
+    workers = [worker(sim, name) for name in [*hanging, good]]
+
+    def patient(to: SshTarget) -> SshRemote:
+        return connect(to, limits=Limits(banner=30))
+
     try:
-        report = run_checks([worker(sim, name) for name in [*hanging, good]], alpha, limit=51, deadline=4.0)
+        report = run_checks(workers, alpha, connect=patient, limit=51, deadline=10.0)
     finally:
         sim.lift(fault)
-    assert time.monotonic() - began < 8.0
     assert {it.node: it.check for it in report.messages} == {
         **dict.fromkeys(hanging, "ssh-reachable"),
         good: "already-node",
     }
-    assert all("no answer within 4 s" in it.seen.en for it in report.messages if it.node in hanging)
+    assert all("no answer within 10 s" in it.seen.en for it in report.messages if it.node in hanging)
 
 
 def test_state_of_another_cluster(sim: SimHandle, alpha: ClusterContext, free_machine: FreeMachine) -> None:
@@ -291,7 +295,7 @@ def test_each_machine_is_told_as_a_whole_when_it_has_answered(
     slow, quick = free_machine(), free_machine()
     sim.patch_host(slow, facts={"machine_id": "ee" * 16})
     sim.patch_host(quick, facts={"machine_id": "ee" * 16})
-    fault = sim.fault("connect", "slow", host=slow, ms=1500)
+    fault = sim.fault("connect", "slow", host=slow, ms=5000)
     told: list[tuple[str, int, int]] = []
     try:
         report = run_checks(
@@ -309,22 +313,26 @@ def test_each_machine_is_told_as_a_whole_when_it_has_answered(
 
 
 def test_a_run_that_nobody_wants_any_more_lets_go_of_every_machine(
-    sim: SimHandle, alpha: ClusterContext, free_machine: FreeMachine
+    sim: SimHandle, alpha: ClusterContext, free_machine: FreeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Were it to wait for the hanging one, that one would be told too, by its own limit."""
+    monkeypatch.setattr("autorke.checks.collect.SCRIPT_SECONDS", 20.0)
     names = [free_machine() for _ in range(4)]
     fault = sim.fault("exec", "hang", host=names[0])
     stop = threading.Event()
     sim.reset_counters()
 
+    heard: list[str] = []
+
     def told(node: str, *_: object) -> None:
+        heard.append(node)
         if node == names[1]:
             stop.set()
 
-    started = time.monotonic()
     try:
         with pytest.raises(Stopped):
             run_checks([worker(sim, name) for name in names], alpha, limit=2, on_node=told, stop=stop)
     finally:
         sim.lift(fault)
-    assert time.monotonic() - started < 15, "the hanging machine would have taken its whole deadline"
+    assert heard == ["", names[1]]
     assert sim.counters(names[3]) == {}, "a machine whose turn had not come was never spoken to"

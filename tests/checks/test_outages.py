@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import time
+import threading
 
 from autorke.checks.context import KnownNode, LiveNode
 from autorke.checks.facts import CaFile, Container, InterfaceAddress, Leftover
@@ -104,35 +104,37 @@ def test_outage_controlplane_dead_is_one_message_however_many_machines_wait() ->
 
 def test_outage_one_hanging_node_does_not_block_the_others() -> None:
     """One machine never answers; the verdict on the others is there long before its deadline."""
-    finished: dict[str, float] = {}
-    began = time.monotonic()
+    answered: list[str] = []
+    over = threading.Event()
 
     def connect(target: SshTarget) -> Remote:
         if target.name == "w3":
-            time.sleep(3.0)
+            over.wait(200)
         raise Unreachable(name=target.name, address=target.address, reason="connection refused")
 
     def note(result: Result) -> None:
-        finished.setdefault(result.node, time.monotonic() - began)
+        if result.node and result.node not in answered:
+            answered.append(result.node)
 
     workers = [worker("w3"), *(worker(f"w{at}", f"10.0.2.{at}") for at in range(4, 24))]
     quiet = dataclasses.replace(context(), control_hosts=())
-    report = run_checks(workers, quiet, connect=connect, limit=30, deadline=1.5, on_result=note)
-    assert finished["w3"] >= 1.5
-    assert max(seconds for node, seconds in finished.items() if node != "w3") < 1.2
-    assert "no answer within 1.5 s" in next(it.seen.en for it in report.messages if it.node == "w3")
-    assert time.monotonic() - began < 2.9
+    report = run_checks(workers, quiet, connect=connect, limit=30, deadline=3.0, on_result=note)
+    over.set()  # it hung all the while
+    assert len(answered) == len(workers)
+    assert answered[-1] == "w3"
+    assert "no answer within 3 s" in next(it.seen.en for it in report.messages if it.node == "w3")
 
 
 def test_outage_hung_control_host_is_reported_within_its_deadline() -> None:
+    over = threading.Event()
+
     def connect(target: SshTarget) -> Remote:
         if target.name == "cp1":
-            time.sleep(3.0)
+            over.wait(200)
         raise Unreachable(name=target.name, address=target.address, reason="connection refused")
 
-    began = time.monotonic()
-    report = run_checks([worker()], context(), connect=connect, deadline=1.0)
-    assert time.monotonic() - began < 2.5
+    report = run_checks([worker()], context(), connect=connect, deadline=2.0)
+    over.set()  # it hung all the while
     assert [it.check for it in report.messages] == ["control-hosts", "ssh-reachable"]
 
 

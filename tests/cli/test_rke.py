@@ -102,7 +102,7 @@ class Directory:
             "--known-hosts",
             str(self.path / "known_hosts"),
             "--ready-timeout",
-            "30",
+            "120",
         ]
         node = {
             "address": target["address"],

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -36,12 +37,21 @@ LINES = 2 * (len(NODES) + 1)
 
 
 @contextmanager
-def soon(act: Callable[[], object], after: float = 1.5) -> Iterator[None]:
-    """Do something while the command line is following."""
-    timer = threading.Timer(after, act)
-    timer.start()
+def following(site: Site, act: Callable[[], object], when: Callable[[], bool] | None = None) -> Iterator[None]:
+    """Do something once the command line follows: its stream is open, or what `when` says has come."""
+    streams = site.api.app.state.wakeups
+    come = when or (lambda: streams.count > 0)
+
+    def wait_and_act() -> None:
+        deadline = time.monotonic() + 120
+        while not come() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        act()
+
+    thread = threading.Thread(target=wait_and_act)
+    thread.start()
     yield
-    timer.join()
+    thread.join()
 
 
 def cancel(ticket: UUID) -> None:
@@ -87,7 +97,10 @@ def test_following_survives_dropped_connections(
     site: Site, standing: UUID, requester: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "PAUSE", 0.02)
-    with cutting(site.url, [900, 2500, 5000, 1, 9000, 30, 7000]) as proxy, soon(lambda: cancel(standing), 4):
+    with (
+        cutting(site.url, [900, 2500, 5000, 1, 9000, 30, 7000]) as proxy,
+        following(site, lambda: cancel(standing), when=lambda: proxy.streams >= 8),
+    ):
         done = requester.ok("ticket", "logs", "1", "-f", AUTORKE_URL=proxy.url)
     assert not proxy.cuts
     assert proxy.streams >= 8
@@ -101,7 +114,7 @@ def test_following_survives_dropped_connections(
 
 
 def test_following_as_json_gives_every_event_once(site: Site, standing: UUID, requester: Person) -> None:
-    with soon(lambda: cancel(standing)):
+    with following(site, lambda: cancel(standing)):
         done = requester.ok("ticket", "logs", "1", "-f", "--json")
     told = [json.loads(line) for line in done.stdout.splitlines()]
     seqs = [line["data"]["seq"] for line in told if line["event"] == "ticket"]
@@ -116,14 +129,24 @@ def test_following_an_ended_ticket_shows_all_of_it(standing: UUID, requester: Pe
     assert len(done.stdout.splitlines()) == 2
 
 
-def test_following_ends_when_the_right_to_look_is_taken(site: Site, standing: UUID) -> None:
+def test_following_ends_when_the_right_to_look_is_taken(
+    site: Site, standing: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
     viewer = site.person("guest", "viewer")
+    printed: list[str] = []
+    real = LogPrinter._line
+
+    def noting(printer: LogPrinter, step: str, node_id: str | None, line: str) -> None:
+        real(printer, step, node_id, line)
+        printed.append(line)
+
+    monkeypatch.setattr(LogPrinter, "_line", noting)
 
     def take_away() -> None:
         with transaction() as session:
             session.execute(delete(RoleBinding).where(RoleBinding.user_id == viewer.user_id))
 
-    with soon(take_away):
+    with following(site, take_away, when=lambda: len(printed) == LINES):
         done = viewer.run("ticket", "logs", "1", "-f")
     assert done.exit_code in (3, 4)
     assert len(done.stdout.splitlines()) == LINES
@@ -155,7 +178,7 @@ def test_ctrl_c_leaves_no_traceback(site: Site, standing: UUID, requester: Perso
 
 def test_watch_ends_where_a_person_is_needed(site: Site, requester: Person, approver: Person) -> None:
     site.toy(requester)
-    with soon(site.work):
+    with following(site, site.work):
         waiting = requester.run("ticket", "watch", "1")
     assert waiting.exit_code == 7
     assert "configure: WAIT_PRE_GATE" in waiting.stderr
@@ -167,7 +190,7 @@ def test_watch_tells_success_failure_and_trouble(site: Site, requester: Person, 
     site.toy(requester, policy="express")
     site.work()
     approver.ok("ticket", "approve", "1", "--yes")
-    with soon(site.work):
+    with following(site, site.work):
         done = requester.run("ticket", "watch", "1")
     assert done.exit_code == 0
     assert "SUCCEEDED" in done.stdout
@@ -186,7 +209,7 @@ def test_watch_on_a_terminal_draws_in_place(
 ) -> None:
     monkeypatch.setattr("rich.console.Console.is_terminal", property(lambda _self: True))
     site.toy(requester)
-    with soon(site.work):
+    with following(site, site.work):
         done = requester.run("ticket", "watch", "1")
     assert done.exit_code == 7
     assert "node-a" in done.stderr
@@ -208,8 +231,7 @@ def test_events_are_parsed_at_any_cut() -> None:
 def test_time_passes_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(events, "time", SimpleNamespace(sleep=slept.append, monotonic=lambda: next(clock)))
     with Api("http://127.0.0.1:1") as api, pytest.raises(Unreachable):
         next(events.follow(api, "x", logs=False))
     assert slept[:3] == [1.0, 2.0, 4.0]

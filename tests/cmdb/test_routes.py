@@ -139,7 +139,7 @@ def cmdb_server(engine: Engine) -> Iterator[tuple[str, list[tuple[str | None, in
     yield f"http://127.0.0.1:{found.server_address[1]}/api", _Handler.seen
     found.shutdown()
     found.server_close()
-    thread.join(10)
+    thread.join(60)
 
 
 def test_preview_shows_rows_and_what_becomes_of_them(api: Api, cmdb_server: tuple[str, list[Any]]) -> None:

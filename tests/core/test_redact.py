@@ -187,7 +187,7 @@ def test_many_secrets_cost_little_per_line() -> None:
     """A regular expression of all alternatives took over a second for what must not hold a runner up."""
     known = registered(*(os.urandom(900).hex() for _ in range(6)))
     stream = Stream(known)
-    begun = time.monotonic()
+    begun = time.thread_time()  # of the processor: what else the machine does costs nothing of it
     for _ in range(1000):
         stream.feed("2026-01-01T00:00:00Z TASK [docker] ok: node-1 changed=0\n")
-    assert time.monotonic() - begun < 1.0
+    assert time.thread_time() - begun < 1.0

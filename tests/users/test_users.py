@@ -194,7 +194,7 @@ def test_two_admins_cannot_remove_each_other_at_the_same_moment(api: Api) -> Non
     def disable(target: UUID, actor: Actor) -> None:
         try:
             with db.transaction() as session:
-                barrier.wait(5)
+                barrier.wait(60)
                 service.update(session, target, actor=actor, changes={"disabled": True})
             outcomes.append("done")
         except LastAdmin:
