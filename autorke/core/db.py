@@ -54,8 +54,12 @@ def append_only(table: FromClause) -> None:
         event.listen(table, "after_create", DDL(statement))  # type: ignore[no-untyped-call]
 
 
-def make_engine(url: str, *, pool_size: int = 15) -> Engine:
-    """An engine whose sessions cannot hold a row lock for long: the server cuts a frozen client off (engine.md §1).
+FROZEN_S = 10
+
+
+def make_engine(url: str, *, pool_size: int = 15, frozen_s: int = FROZEN_S) -> Engine:
+    """An engine whose sessions cannot hold a row lock for long: the server cuts a client off that has been frozen for
+    `frozen_s` seconds in a transaction (engine.md §1), and others wait no longer than that for its locks.
 
     `pool_size` connections are kept for the next; ten more are made at need and closed again. A crowd must find those
     of the crowd before: a new one is a fork and a sign-in at the server, and on a machine under load takes seconds.
@@ -67,8 +71,9 @@ def make_engine(url: str, *, pool_size: int = 15) -> Engine:
         pool_pre_ping=True,
         hide_parameters=True,  # a traceback must not quote what a statement carried
         connect_args={
-            "connect_timeout": 5,
-            "options": "-c idle_in_transaction_session_timeout=10s -c lock_timeout=10s -c statement_timeout=60s",
+            "connect_timeout": max(2, frozen_s // 2),
+            "options": f"-c idle_in_transaction_session_timeout={frozen_s}s -c lock_timeout={frozen_s}s"
+            f" -c statement_timeout={max(60, frozen_s)}s",
             "keepalives_idle": 15,
             "keepalives_interval": 5,
             "keepalives_count": 3,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
-from autorke.core.db import after_commit, new_session, transaction
+from autorke.core.db import after_commit, make_engine, new_session, transaction
 
 
 def recorder(sent: list[str], name: str) -> Callable[[], None]:
@@ -68,13 +68,15 @@ class TestAfterCommit:
             assert session.execute(text("select count(*) from kept")).scalar_one() == 0
 
 
-def test_a_frozen_client_cannot_hold_a_lock_for_long(engine: Engine) -> None:
+def test_a_frozen_client_cannot_hold_a_lock_for_long(db_url: str) -> None:
     """engine.md §1 row 26"""
+    engine = make_engine(db_url)
     with engine.connect() as link:
         limits = {
             name: link.execute(text(f"show {name}")).scalar_one()
             for name in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout")
         }
+    engine.dispose()
     assert limits == {
         "idle_in_transaction_session_timeout": "10s",
         "lock_timeout": "10s",
