@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
+from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
 
 ROOT = Path(__file__).parents[1]
+PATIENCE_S = 60
+
+
+@event.listens_for(Engine, "do_connect")
+def _wait_for_a_busy_machine(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+    """Engines of the test's own process wait longer than the product for a new session: a crowd of them at once is a
+    fork and a sign-in for each, on a machine that may have other things to do."""
+    if "connect_timeout" in parameters:
+        parameters["connect_timeout"] = PATIENCE_S
 
 
 def alembic_config(url: URL) -> Config:
@@ -68,4 +79,13 @@ class Template:
         self._admin.close()
 
     def _execute(self, statement: str, *names: str) -> None:
-        self._admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+        """Again while a session that has just ended, or was told to, is still there: the server itself waits five
+        seconds for it, which is not enough where the machine is busy."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                self._admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+                return
+            except psycopg.errors.ObjectInUse:
+                if time.monotonic() > deadline:
+                    raise

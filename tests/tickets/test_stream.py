@@ -37,7 +37,6 @@ __all__ = ["desk"]
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that ends by itself, so that a test gets its answer."""
     monkeypatch.setattr(sse, "ROTATE", UntilIdle())
-    monkeypatch.setattr(sse, "POLL_WITHOUT_BROKER", 0.01)
 
 
 def read(desk: Desk, client: TestClient | None = None, headers: Any = None, **query: Any) -> list[StreamEvent]:
@@ -200,6 +199,7 @@ def test_a_cursor_says_itself() -> None:
 def ending(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """What a stream says at its end when the right is taken away in mid-stream."""
     monkeypatch.setattr(sse, "ROTATE", 300.0)
+    monkeypatch.setattr(sse, "POLL_WITHOUT_BROKER", 0.01)
 
     def ends(client: TestClient, path: str, take_away: Callable[[], None]) -> dict[str, Any]:
         answers: list[Any] = []
@@ -288,6 +288,7 @@ def test_history_is_told_in_order_from_any_event(desk: Desk) -> None:
         assert seqs == list(range(start + 1, count + 1))
 
 
+@pytest.mark.timeout(600)
 def test_more_people_may_come_at_once_than_the_database_has_connections(desk: Desk) -> None:
     """After a restart every open page comes back in the same second: none may wait for what another one holds."""
     answers: list[int] = []
@@ -298,7 +299,6 @@ def test_more_people_may_come_at_once_than_the_database_has_connections(desk: De
     ]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 120
     for thread in threads:
-        thread.join(max(0.1, deadline - time.monotonic()))
+        thread.join()
     assert answers == [200] * 40
