@@ -16,7 +16,7 @@ from autorke.web.ui import DIST
 from tests.databases import Template, text
 from tests.e2e.desk import Desk
 from tests.e2e.visitor import AXE, Visitor
-from tests.story.desk import connect, first_admin, hire
+from tests.story.desk import attach, connect, first_admin, hire
 from tests.story.people import Person, until
 from tests.story.stack import Stack, running
 
@@ -81,6 +81,12 @@ def cluster(admin: Person, sim: SimHandle) -> dict[str, Any]:
     """The simulator's machines and its cluster, connected."""
     found: dict[str, Any] = connect(admin, sim)
     return found
+
+
+@pytest.fixture(scope="package")
+def beta(admin: Person, cluster: dict[str, Any], sim: SimHandle) -> dict[str, Any]:
+    """A second cluster, whose lock is another one."""
+    return attach(admin, sim, "beta")
 
 
 @pytest.fixture(scope="package")

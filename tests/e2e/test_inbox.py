@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from autorke.sim.process import SimHandle
 from tests.e2e.conftest import Visit
 from tests.e2e.deciding import LONG
 from tests.e2e.desk import end_all
-from tests.story.desk import attach
 from tests.story.people import Person, until
 
 Ticket = dict[str, Any]
@@ -50,12 +48,6 @@ def ready(people: dict[str, Person], cluster: Ticket, beta: Ticket) -> Iterator[
     until(lambda: all(person.open_gates(ticket["id"]) for ticket in made), 180, "both first gates")
     yield made
     end_all(person)
-
-
-@pytest.fixture(scope="module")
-def beta(admin: Person, cluster: Ticket, sim: SimHandle) -> Ticket:
-    """A second cluster, whose lock is another one."""
-    return attach(admin, sim, "beta")
 
 
 def test_several_tickets_are_approved_with_one_dialog(
