@@ -112,7 +112,7 @@ def _host(name: str, skew: int) -> Iterator[Wrong]:
             yield Wrong(name, skew, child)
         finally:
             child.stdin.close() if child.stdin else None
-            child.wait(30)
+            child.wait(120)
 
 
 class _Round:

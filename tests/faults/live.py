@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,16 @@ def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
         return
 
 
+def _ended(folder: str) -> bool:
+    """Runners and tools lead sessions of their own; whoever is left without his leader is ended alone."""
+    left = ours(folder)
+    for pid in left:
+        kill_group(pid)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return not left
+
+
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -179,9 +189,8 @@ def stack(
                 person.http.close()
             for child in live.processes.values():
                 kill_group(child.pid)
-                child.wait(10)
-            for pid in ours(folder):  # runners and tools lead sessions of their own
-                kill_group(pid)
+                child.wait(60)
+            until(lambda: _ended(folder), 60, "nothing writes into its folder any more")
 
 
 def two_people(live: Live) -> tuple[Person, Person]:

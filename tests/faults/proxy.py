@@ -48,7 +48,7 @@ def between(listen: Path, target: str, port: int | None = None) -> Iterator[Prox
         yield proxy
     finally:
         child.send_signal(signal.SIGKILL)
-        child.wait(10)
+        child.wait(60)
 
 
 class _Relay:

@@ -44,7 +44,7 @@ class Server:
         if self.process is not None:
             if self.process.poll() is None:
                 self.process.send_signal(number)
-            self.process.wait(30)
+            self.process.wait(120)
             end_group(self.process)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -35,6 +34,7 @@ from autorke.workflow import logstore
 from autorke.workflow.logstore import LogWriter
 from autorke.workflow.models import Attempt, LogStream, StepRow
 from tests.faults import place
+from tests.ports import free_port
 
 TOKEN = sessions.TOKEN_PREFIX + "t15"
 NODES = 8
@@ -93,9 +93,7 @@ class Api:
 @contextmanager
 def _api() -> Iterator[Api]:
     """The product's api on the database of this part, with a broker of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with throwaway.valkey() as redis, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AUTORKE_REDIS_URL", redis)
         get_settings.cache_clear()
@@ -107,16 +105,16 @@ def _api() -> Iterator[Api]:
         finally:
             child.terminate()
             try:
-                child.wait(15)
+                child.wait(60)
             except subprocess.TimeoutExpired:
                 child.kill()
-                child.wait(5)
+                child.wait(60)
             events.forget()
     get_settings.cache_clear()
 
 
 def _answers(port: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         try:
             httpx.get(f"http://127.0.0.1:{port}/api/v1/health", timeout=2).raise_for_status()
