@@ -39,13 +39,13 @@ def running_dockerd() -> Iterator[Path]:
         yield sock
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
         shutil.rmtree(directory, ignore_errors=True)
         shutil.rmtree(data, ignore_errors=True)
 
 
 def _wait(process: subprocess.Popen[bytes], sock: Path, log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket(socket.AF_UNIX) as client:
             if client.connect_ex(str(sock)) == 0:

@@ -91,7 +91,7 @@ def test_waiting_for_a_container_ends_in_time(docker: Docker, name: str) -> None
     docker.start(name)
 
     with pytest.raises(DockerTimeout) as caught:
-        docker.wait(name, timeout=0.5)
+        docker.wait(name, timeout=3)
 
     assert not caught.value.maybe_done, "waiting changes nothing"
 

@@ -68,7 +68,7 @@ def test_a_node_is_found_by_hostname_in_any_case(kube: Kube, kube_edge: KubeEdge
     assert found.ready
     assert found in kube.nodes()
     assert found.internal_ip
-    assert kube.wait_ready(kube_edge.node, timeout=5, emit=lambda name, line: None) == found
+    assert kube.wait_ready(kube_edge.node, timeout=60, emit=lambda name, line: None) == found
 
 
 @pytest.mark.parametrize("hostname", ["absent", "a,b", "in (x)", "$(id)", "变更", "a\nb"])

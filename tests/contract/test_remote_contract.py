@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -45,12 +44,10 @@ def test_input_reaches_the_command(remote: ssh.SshRemote) -> None:
 
 
 def test_a_command_that_takes_too_long_is_given_up(remote: ssh.SshRemote) -> None:
-    start = time.monotonic()
-
+    """This test's own time is over long before the command's."""
     with pytest.raises(RemoteTimeout) as caught:
-        remote.run(["sleep", "20"], timeout=0.5)
+        remote.run(["sleep", "600"], timeout=3)
 
-    assert time.monotonic() - start < 5
     assert caught.value.maybe_done
     assert remote.run(["true"]).ok, "the connection serves the next command"
 
@@ -76,7 +73,7 @@ def test_a_file_in_a_missing_directory_is_refused(remote: ssh.SshRemote, edge: E
 
 def test_a_unix_socket_is_a_stream(remote: ssh.SshRemote, edge: Edge) -> None:
     stream = remote.open_unix(edge.target.docker_socket)
-    stream.settimeout(10)
+    stream.settimeout(60)
     stream.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
 
     assert stream.recv(1 << 16).split(b" ")[1] == b"200"
@@ -90,7 +87,7 @@ def test_a_unix_socket_that_is_not_there_is_refused(remote: ssh.SshRemote, edge:
 
 def test_a_tcp_port_of_the_machine_is_a_stream(remote: ssh.SshRemote, edge: Edge) -> None:
     stream = remote.open_tcp("127.0.0.1", edge.ssh_port)
-    stream.settimeout(10)
+    stream.settimeout(60)
 
     assert stream.recv(4) == b"SSH-"
     stream.close()
