@@ -38,7 +38,10 @@ export default defineConfig({
     environment: "jsdom",
     setupFiles: ["src/test/setup.ts"],
     include: ["src/**/*.test.{ts,tsx}"],
-    testTimeout: 20_000,
+    // A test waits for what it means (see src/test/setup.ts); these end only one that hangs, on a slow machine too.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    env: { TZ: "UTC" },
     // Node takes antd's CommonJS copy, and a context is only one where both sides have the same copy.
     alias: { "antd/es/app/context": "antd/lib/app/context" },
     restoreMocks: true,

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
 
 // Generous, because machines are slow at times; and a whole page in an error says nothing.
 configure({
-  asyncUtilTimeout: 8000,
+  asyncUtilTimeout: 30_000,
   getElementError: (message) => Object.assign(new Error(message ?? ""), { name: "ElementError" }),
 });
 

@@ -36,7 +36,7 @@ const plan = (round: number, hash: string) => ({
 // Fetched when first shown; a test's patience is for the page, not for the reading of its code.
 beforeAll(async () => {
   await Promise.all([import("./ticket-page"), import("./plan/plan-tab"), import("./nodes/nodes-tab")]);
-}, 60_000);
+});
 
 beforeEach(() => {
   sent.length = 0;
@@ -130,7 +130,7 @@ describe("the decision panel", () => {
     await userEvent.click(await screen.findByTestId("approve"));
     ticket = waiting(HASH.new, { id: "gate-2" });
     await queryClient.invalidateQueries({ queryKey: ticketKeys.detail(TICKET_ID) });
-    expect(screen.getByTestId("approve").className).toContain("loading");
+    await waitFor(() => expect(screen.getByTestId("approve").className).toContain("loading"));
     expect(screen.queryByTestId("re-review")).toBeNull();
     answer();
     await waitFor(() => expect(screen.queryByTestId("decision")).toBeNull());
@@ -155,6 +155,7 @@ describe("the decision panel", () => {
     expect((await screen.findByTestId("approve")).textContent).toBe("确认结果并放行下一步");
     await userEvent.click(screen.getByTestId("approve"));
     await waitFor(() => expect(gates()).toEqual(["post", "pre"]));
+    await waitFor(() => expect(screen.queryByTestId("decision")).toBeNull());
     await userEvent.click(await primary(/^确认结果并放行下一步/));
     await userEvent.click(await screen.findByRole("checkbox", { name: /步骤join/ }));
     expect(screen.getByTestId("approve").textContent).toBe("确认结果");

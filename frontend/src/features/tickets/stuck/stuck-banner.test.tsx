@@ -12,7 +12,7 @@ let items = [makeStuck()];
 
 beforeAll(async () => {
   await Promise.all([import("./stuck-list"), import("../../account/profile-page")]);
-}, 60_000);
+});
 
 beforeEach(() => {
   sent.length = 0;
