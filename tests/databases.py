@@ -7,25 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
-from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 60
-
-
-@event.listens_for(Engine, "do_connect")
-def _wait_for_a_busy_machine(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
-    """Engines of the test's own process wait longer than the product for a new session: a crowd of them at once is a
-    fork and a sign-in for each, on a machine that may have other things to do."""
-    if "connect_timeout" in parameters:
-        parameters["connect_timeout"] = PATIENCE_S
 
 
 def alembic_config(url: URL) -> Config:

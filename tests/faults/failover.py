@@ -52,7 +52,7 @@ def run(seed: int, rounds: int) -> dict[str, Any]:
 
 def _round(dice: random.Random) -> Counter[str]:
     with _pair() as pair, servers.broker() as broker:
-        engine = db.make_engine(pair.url)
+        engine = db.make_engine(pair.url, frozen_s=60)
         db.configure(engine)
         try:
             with stack(pair.primary, broker, AUTORKE_DATABASE_URL=pair.url) as live:

@@ -8,10 +8,9 @@ import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from autorke.core import crypto, db
 from autorke.core.settings import get_settings
@@ -47,8 +46,9 @@ def server() -> Iterator[Template]:
 
 
 @contextmanager
-def database(pool_size: int = 5) -> Iterator[Engine]:
-    """A migrated database of one's own; `core.db`, the settings and child processes point at it."""
+def database(pool_size: int = 5, frozen_s: int = db.FROZEN_S) -> Iterator[Engine]:
+    """A migrated database of one's own; `core.db`, the settings and child processes point at it. `frozen_s`: so long
+    this process may stand still, for the machine may be busy with something else."""
     with ExitStack() as stack:
         url = stack.enter_context(stack.enter_context(server()).clone())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="arke-", dir="/dev/shm"))
@@ -57,7 +57,7 @@ def database(pool_size: int = 5) -> Iterator[Engine]:
         environment.setenv("AUTORKE_RUN_DIR", folder)
         environment.setenv("AUTORKE_SECRET_KEY", crypto.new_key())
         get_settings.cache_clear()
-        engine = db.make_engine(text(url), pool_size=pool_size)
+        engine = db.make_engine(text(url), pool_size=pool_size, frozen_s=frozen_s)
         db.configure(engine)
         try:
             yield engine
@@ -67,20 +67,12 @@ def database(pool_size: int = 5) -> Iterator[Engine]:
     get_settings.cache_clear()
 
 
-def _wait_for_us(connection: Any, _record: Any) -> None:
-    """The server takes no machine that stood still for ten seconds for a client that is gone."""
-    connection.execute("set idle_in_transaction_session_timeout = 0")
-    connection.execute("set lock_timeout = '2min'")
-    connection.commit()
-
-
 @contextmanager
 def desk(approvers: int = 3, *, pool_size: int = 5) -> Iterator[Desk]:
     """People, tickets and a worker on a database of their own (tests/workflow), with the toy flow and nobody else."""
-    with pytest.MonkeyPatch.context() as environment, database(pool_size) as engine:
+    with pytest.MonkeyPatch.context() as environment, database(pool_size, frozen_s=200):
         environment.setenv("AUTORKE_LEASE", os.environ.get("AUTORKE_LEASE", f"PT{LEASE.total_seconds():.0f}S"))
         get_settings.cache_clear()
-        event.listen(engine, "connect", _wait_for_us)
         desk = Desk(approvers=[Desk().requester for _ in range(approvers)])
         desk.rights.update(desk.approvers)
         gates.configure_directory(desk.holds)

@@ -94,8 +94,8 @@ def with_tables(made: Postgres) -> Iterator[Server]:
 
 @contextmanager
 def configured(server: Server) -> Iterator[Engine]:
-    """An engine to that server; `core.db` of this process uses it too."""
-    engine = db.make_engine(server.url)
+    """An engine to that server; `core.db` of this process uses it too, which may stand still for a while."""
+    engine = db.make_engine(server.url, frozen_s=60)
     db.configure(engine)
     try:
         yield engine
