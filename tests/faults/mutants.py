@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("autorke", "bench", "migrations", "tests", "alembic.ini", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "dist")
 SECONDS = 300
-PYTEST = ("-q", "--tb=line", "-rfE", "-p", "no:cacheprovider", "-p", "pytest_timeout", "--timeout=100")
+PYTEST = ("-q", "--tb=line", "-rfE", "-p", "no:cacheprovider", "-p", "pytest_timeout", "--timeout=240")
 BROKEN = "broken"
 _VERDICT = re.compile(r"^(FAILED|ERROR) tests/(\S+)", re.MULTILINE)
 _PARAMETERS = re.compile(r"\[.*")
