@@ -130,7 +130,7 @@ class SimHandle:
         self.close()
 
 
-def start(fleet: str | Path, state_dir: Path, *, timeout: float = 60.0) -> SimHandle:
+def start(fleet: str | Path, state_dir: Path, *, timeout: float = 180.0) -> SimHandle:
     """Start a preset (by name) or a fleet file, and wait until it answers. Raises SimFailed.
 
     It ends when the thread that calls this ends (the kernel ties the death signal to the thread), so nothing is left.

@@ -14,6 +14,7 @@ from autorke.sim import process as sim_process
 from autorke.sim.process import SimHandle
 from autorke.web.ui import DIST
 from tests.databases import Template, text
+from tests.e2e.deciding import LONG
 from tests.e2e.desk import Desk
 from tests.e2e.visitor import AXE, Visitor
 from tests.story.desk import attach, connect, first_admin, hire
@@ -118,7 +119,7 @@ def browser() -> Iterator[Browser]:
     if not (DIST / "index.html").exists() or not AXE.exists():
         pytest.skip("NOT BUILT: the console is not tested. Run `./run ui build`")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=LONG)
         yield browser
         browser.close()
 

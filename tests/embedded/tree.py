@@ -23,6 +23,12 @@ PATIENCE = 100.0
 """Seconds: what takes one or two may take many times that on a machine that is busy with something else."""
 
 
+class Pid(int):
+    """A process: its number, and the moment at which it began, for a busy machine soon uses a number again."""
+
+    born: str
+
+
 class Tree:
     """One running supervisor; `output` grows while it runs."""
 
@@ -55,20 +61,22 @@ class Tree:
             assert time.monotonic() < deadline, self.output
             time.sleep(0.1)
 
-    def children(self) -> dict[str, int]:
+    def children(self) -> dict[str, Pid]:
         """Command line → pid of what the supervisor itself has started, and not of what those start for a moment."""
         found = self.descendants()
         return {command: pid for command, pid in found.items() if parent_of(pid) == self.process.pid}
 
-    def descendants(self) -> dict[str, int]:
+    def descendants(self) -> dict[str, Pid]:
         """Command line → pid of everything below the supervisor, each after its parent."""
-        parents: dict[int, list[int]] = {}
+        parents: dict[int, list[Pid]] = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
                 fields = stat.read_text().rsplit(")", 1)[1].split()
             except OSError:
                 continue
-            parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+            pid = Pid(stat.parent.name)
+            pid.born = fields[19]
+            parents.setdefault(int(fields[1]), []).append(pid)
         found, todo = {}, list(parents.get(self.process.pid, []))
         while todo:
             pid = todo.pop()
@@ -76,7 +84,7 @@ class Tree:
             todo += parents.get(pid, [])
         return found
 
-    def pid_of(self, words: str) -> int:
+    def pid_of(self, words: str) -> Pid:
         """The one with these words in its command line that none of the others has started."""
         everything = self.descendants()
         hits = [pid for command, pid in everything.items() if words in command]
@@ -103,14 +111,15 @@ def parent_of(pid: int) -> int | None:
         return None
 
 
-def alive(pid: int) -> bool:
+def alive(pid: Pid) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
         return False
+    return fields[0] != "Z" and fields[19] == pid.born
 
 
-def survivors(pids: Mapping[str, int], seconds: float = PATIENCE) -> list[str]:
+def survivors(pids: Mapping[str, Pid], seconds: float = PATIENCE) -> list[str]:
     """Which of these still live after `seconds`; who is killed needs the processor once more to end."""
     deadline = time.monotonic() + seconds
     while (left := [command for command, pid in pids.items() if alive(pid)]) and time.monotonic() < deadline:
