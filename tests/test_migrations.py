@@ -121,6 +121,16 @@ def test_up_and_down_on_a_filled_database(config: Config, plain_engine: Engine) 
         assert set(fill(connection).values()) == {1}
 
 
+def test_chunks_of_logs_from_before_get_the_step_of_their_attempt(config: Config, plain_engine: Engine) -> None:
+    command.upgrade(config, "7d82d6b28d67")
+    with plain_engine.begin() as connection:
+        fill(connection)
+    command.upgrade(config, "head")
+    with plain_engine.begin() as connection:
+        steps = connection.execute(text("select c.step_id, s.id from log_chunk c, step s")).all()
+    assert [step == own for step, own in steps] == [True]
+
+
 LOGS_WITHOUT_LINES, LOGS_WITH_LINES = "ef456e8a4f56", "c9e84a2d3990"
 
 

@@ -33,17 +33,20 @@ class LogStream(Base):
 class LogChunk(Base):
     """Bytes of a stream. `first_line` is the number (from 1) of the line that its first byte belongs to, `lines` the
     line ends in it. `batch` numbers the transactions that stored logs: within a ticket, later commits have higher ones.
+    `step_id` is that of the stream's attempt, so that the log of a step is read in order from one index.
     """
 
     __tablename__ = "log_chunk"
     __table_args__ = (
         Index("ix_log_chunk_line", "stream_id", "first_line", "seq"),
         Index("ix_log_chunk_batch", "ticket_id", "batch", "stream_id", "seq"),
+        Index("ix_log_chunk_step", "step_id", "batch", "stream_id", "seq"),
     )
 
     stream_id: Mapped[UUID] = mapped_column(ForeignKey("log_stream.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     ticket_id: Mapped[UUID] = mapped_column(ForeignKey("ticket.id"))
+    step_id: Mapped[UUID]  # no foreign key: the stream's attempt has one already, and each chunk would be checked
     batch: Mapped[int] = mapped_column(BigInteger)
     byte_off: Mapped[int] = mapped_column(BigInteger)
     first_line: Mapped[int] = mapped_column(BigInteger)

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Label, Row, Select, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from autorke.core.errors import Text, Unprocessable
@@ -24,6 +24,8 @@ from autorke.workflow.models import Attempt, LogChunk, LogStream, StepRow
 LINES = 2_000
 MOST_LINES = 10_000
 MOST_CHUNKS = 4_000
+AT_ONCE = 500
+"""Chunks that a search looks through together: up to 64 kB each."""
 LINE_END = 10
 
 
@@ -93,27 +95,45 @@ def page(session: Session, step: StepRow, at: Place | None, *, back: bool) -> Me
 
 
 def find(session: Session, step: StepRow, at: Place | None, query: Query, *, back: bool) -> Merged:
-    """The next page that has a line which fits. Pages without one are passed over, as many as one call may read
-    (`logread.Watch`): then a page without lines, with `more`, says where to go on."""
+    """The next page that has a line which fits, from the batch of that line on. What lies before it is passed over, as
+    much as one call may read (`logread.Watch`): then a page without lines, with `more`, says where to go on."""
     watch = logread.Watch()
     while True:
-        picked, more = _pick(session, step, at, back=back)
-        if not picked:
+        rows = _window(session, step, at, back=back)
+        if not rows:
             return Merged([], at, at, more=False)
-        rows = _data(session, step, picked[0], picked[-1])
-        if any(_may_hold(row, query) for row in rows):
-            lines = _merge(session, rows)
-            if any(logread.fits(said.line, query) for said in lines):
-                return Merged(lines, picked[0], picked[-1], more)
-        at = picked[0] if back else picked[-1]
-        if watch.over(sum(len(row.LogChunk.data) for row in rows)):
-            return Merged([], at, at, more)
+        hit = next((row for row in rows if _may_hold(row, query)), None)
+        if hit is None:
+            at = Place(rows[-1].batch, rows[-1].stream_id, rows[-1].seq)
+        else:
+            found = page(session, step, _beside(hit.batch, at, back=back), back=back)
+            if any(logread.fits(said.line, query) for said in found.lines):
+                return found
+            at = found.first if back else found.last
+        if watch.over(sum(len(row.data) for row in rows)):
+            return Merged([], at, at, more=True)
+
+
+def _window(session: Session, step: StepRow, at: Place | None, *, back: bool) -> Sequence[Row[Any]]:
+    """Chunks behind a place, or before it, in the direction of reading, with what `_may_hold` looks at."""
+    query = _of_step(step, LogChunk.batch, LogChunk.stream_id, LogChunk.seq, LogChunk.data, _begun())
+    if at is not None:
+        query = query.where(before(at) if back else behind(at))
+    order = [column.desc() for column in ORDER] if back else ORDER
+    return session.execute(query.order_by(*order).limit(AT_ONCE)).all()
 
 
 def _may_hold(row: Row[Any], query: Query) -> bool:
     """Looked at as bytes, a tenth of the work of reading lines. One that goes over the edge of a chunk may fit."""
-    data = row.LogChunk.data
-    return row.begun or data[-1:] != b"\n" or any(logread.matches(Block(1, data), query))
+    return row.begun or row.data[-1:] != b"\n" or any(logread.matches(Block(1, row.data), query))
+
+
+def _beside(batch: int, at: Place | None, *, back: bool) -> Place:
+    """Where a page begins that is to show this batch: at its edge, or within it where it was read that far."""
+    edge = Place.end_of(batch) if back else Place.end_of(batch - 1)
+    if at is None:
+        return edge
+    return min(at, edge) if back else max(at, edge)
 
 
 def _merge(session: Session, data: Sequence[Row[Any]]) -> list[Said]:
@@ -124,12 +144,8 @@ def _merge(session: Session, data: Sequence[Row[Any]]) -> list[Said]:
 
 
 def _of_step(step: StepRow, *columns: Any) -> Select[Any]:
-    return (
-        select(*columns)
-        .join(LogStream, LogStream.id == LogChunk.stream_id)
-        .join(Attempt, Attempt.id == LogStream.attempt_id)
-        .where(LogChunk.ticket_id == step.ticket_id, Attempt.step_id == step.id)
-    )
+    """Chunks by one index alone: joined with their streams, a page would cost the sorting of the whole log."""
+    return select(*columns).where(LogChunk.step_id == step.id)
 
 
 _PLACE = tuple_(LogChunk.batch, LogChunk.stream_id, LogChunk.seq)
@@ -170,11 +186,20 @@ def _pick(session: Session, step: StepRow, at: Place | None, *, back: bool) -> t
 
 def _data(session: Session, step: StepRow, first: Place, last: Place) -> Sequence[Row[Any]]:
     """The chunks between two places, and of each whether it goes on with a line that an earlier one began."""
+    query = (
+        _of_step(step, LogChunk, LogStream, Attempt.n, LogChunk.batch, _begun())
+        .join(LogStream, LogStream.id == LogChunk.stream_id)
+        .join(Attempt, Attempt.id == LogStream.attempt_id)
+    )
+    return session.execute(query.where(between(first, last)).order_by(*ORDER)).all()
+
+
+def _begun() -> Label[bool]:
+    """Whether a chunk goes on with a line that an earlier one began."""
     earlier = aliased(LogChunk)
     end = select(func.get_byte(earlier.data, func.octet_length(earlier.data) - 1) != LINE_END)
     begun = end.where(earlier.stream_id == LogChunk.stream_id, earlier.seq == LogChunk.seq - 1).scalar_subquery()
-    query = _of_step(step, LogChunk, LogStream, Attempt.n, LogChunk.batch, func.coalesce(begun, False).label("begun"))
-    return session.execute(query.where(between(first, last)).order_by(*ORDER)).all()
+    return func.coalesce(begun, False).label("begun")
 
 
 def _lines(session: Session, row: Row[Any]) -> list[Said]:

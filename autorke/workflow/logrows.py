@@ -50,8 +50,9 @@ _STREAMS = text(
     " on conflict do nothing"
 )
 _CHUNKS = text(
-    "insert into log_chunk (stream_id, seq, ticket_id, batch, byte_off, first_line, lines, data)"
-    " select stream_id, seq, :ticket, :batch, byte_off, first_line, lines, data from unnest("
+    "insert into log_chunk (stream_id, seq, ticket_id, step_id, batch, byte_off, first_line, lines, data)"
+    " select stream_id, seq, :ticket, (select step_id from step_attempt where id = :attempt), :batch,"
+    " byte_off, first_line, lines, data from unnest("
     "cast(:ids as uuid[]), cast(:seqs as bigint[]), cast(:offs as bigint[]), cast(:firsts as bigint[]),"
     " cast(:lines as int[]), cast(:data as bytea[])) as t(stream_id, seq, byte_off, first_line, lines, data)"
     " on conflict do nothing"
@@ -80,6 +81,7 @@ def store(session: Session, ticket_id: UUID, attempt_id: UUID, grown: Sequence[G
         _CHUNKS,
         {
             "ticket": ticket_id,
+            "attempt": attempt_id,
             "batch": batch,
             "ids": [stream_id for stream_id, _ in chunks],
             "seqs": [chunk.seq for _, chunk in chunks],
