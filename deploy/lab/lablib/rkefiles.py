@@ -73,8 +73,8 @@ def cluster_yml(lab: Lab) -> str:
         "kubernetes_version": RKE_KUBERNETES_VERSION,
         "system_images": IMAGES,
         "services": {
-            "kube-controller": {"extra_args": LEADER_ARGS},
-            "scheduler": {"extra_args": LEADER_ARGS},
+            "kube-controller": {"extra_args": dict(LEADER_ARGS)},  # one object twice would become a YAML alias
+            "scheduler": {"extra_args": dict(LEADER_ARGS)},
             "kubelet": {"extra_args": KUBELET_ARGS},
             "kubeproxy": {"extra_args": KUBEPROXY_ARGS},
         },
