@@ -62,11 +62,11 @@ def test_a_tool_that_outlives_its_runner_is_no_proof_of_death(farm: Farm) -> Non
     """Lease and token stop writes to the database, not a tool on a machine: only its end counts (engine.md §0)."""
     ticket = farm.submit(seconds=300, tool=True)
     farm.sign(ticket)
-    (tool,) = wait_for(farm.orphans)
+    (tool,) = wait_for(farm.tools)
     os.kill(int(farm.lines()[0].split()[3]), signal.SIGKILL)
     farm.end_leases()
     farm.passes()
-    assert farm.orphans() == [tool]
+    assert farm.tools() == [tool]
     assert farm.attempts(ticket)[0].death_proof is None, "called dead while its tool works"
     os.kill(tool, signal.SIGKILL)
     wait_for(lambda: farm.attempts(ticket)[0].death_proof is not None)
