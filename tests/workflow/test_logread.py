@@ -72,7 +72,13 @@ def cut_anywhere(stream: LogStream, seed: int) -> None:
         while offset < len(data):
             piece = data[offset : offset + dice.randint(1, CHUNK)]
             row = {"stream_id": stream.id, "seq": seq, "ticket_id": like.ticket_id, "batch": like.batch + seq}
-            row |= {"byte_off": offset, "first_line": line, "lines": piece.count(b"\n"), "data": piece}
+            row |= {
+                "step_id": like.step_id,
+                "byte_off": offset,
+                "first_line": line,
+                "lines": piece.count(b"\n"),
+                "data": piece,
+            }
             session.add(LogChunk(**row))
             offset, line, seq = offset + len(piece), line + piece.count(b"\n"), seq + 1
 
