@@ -37,9 +37,9 @@ def stack(db_url: str, redis_url: str, tmp_path: Path, lab: RunningLab) -> Itera
 
 
 @pytest.fixture
-def fresh_lab(lab: RunningLab) -> Iterator[RunningLab]:
-    """Free machines as new, the cluster without them, events of every machine recorded."""
-    lab.command("reset")
+def fresh_lab(fresh_lab: RunningLab) -> Iterator[RunningLab]:
+    """Free machines as new, the cluster without them (for whoever comes next too), events of every machine recorded."""
+    lab = fresh_lab
     lab.command("events", "start")
     yield lab
     lab.command("events", "stop")
