@@ -241,9 +241,10 @@ def live(session: Session, step: StepRow, purpose: Purpose | None = None) -> Att
     return session.execute(query.limit(1).execution_options(populate_existing=True)).scalar_one_or_none()
 
 
-def in_a_row(session: Session, step: StepRow, reason: str) -> int:
-    """How many of the step's newest attempts ended for this reason."""
-    other = select(func.max(Attempt.n)).where(Attempt.step_id == step.id, Attempt.reason.is_distinct_from(reason))
+def in_a_row(session: Session, step: StepRow, purpose: Purpose, reason: str) -> int:
+    """How many of the step's newest attempts were for this purpose and ended for this reason."""
+    another = (Attempt.purpose != purpose.value) | Attempt.reason.is_distinct_from(reason)
+    other = select(func.max(Attempt.n)).where(Attempt.step_id == step.id, another)
     query = select(func.count()).where(Attempt.step_id == step.id, Attempt.reason == reason)
     query = query.where(Attempt.n > func.coalesce(other.scalar_subquery(), 0))
     return session.execute(query).scalar_one()

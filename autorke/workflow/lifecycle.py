@@ -220,17 +220,17 @@ def lost(session: Session, ticket: Ticket, attempt: Attempt, proof: dict[str, An
 def _again(session: Session, ticket: Ticket, step: StepRow, attempt: Attempt) -> None:
     """Nothing can have happened: a new attempt for the same nodes, a bounded number of times in a row.
 
-    A plan that is lost each time needs a person; a run that is lost each time is planned (and approved) anew.
+    A plan that is lost each time needs a person; a run that is lost each time is planned (and approved) anew; after a
+    probe that is lost each time the person who resolves decides without it.
     """
     attempts.abandon(session, ticket, attempt, LOST)
-    if attempt.purpose == Purpose.PROBE:
-        return
-    if attempts.in_a_row(session, step, LOST) < MAX_LOSSES:
-        attempts.create(session, ticket, step, Purpose(attempt.purpose), attempt.node_ids, parent_id=attempt.id)
-    elif attempt.purpose == Purpose.PLAN:
+    purpose = Purpose(attempt.purpose)
+    if attempts.in_a_row(session, step, purpose, LOST) < MAX_LOSSES:
+        attempts.create(session, ticket, step, purpose, attempt.node_ids, parent_id=attempt.id)
+    elif purpose is Purpose.PLAN:
         engine.move(session, ticket, step, StepState.PLAN_FAILED, error={"code": "planning-lost"})
         engine.advance(session, ticket)
-    else:
+    elif purpose is Purpose.RUN:
         engine.start_planning(session, ticket, step, step.retry_nodes)
 
 

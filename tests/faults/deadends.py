@@ -209,5 +209,14 @@ def _key_of_step(step: Step) -> Any:
         (phase, door.state, tuple((who, said.approve) for who, said in door.signed.items()))
         for phase, door in sorted(step.doors.items())
     )
-    marks = (step.planned, step.retry_nodes, step.answered, step.late_token, step.good_token, step.losses, step.begun)
+    marks = (
+        step.planned,
+        step.retry_nodes,
+        step.answered,
+        step.late_token,
+        step.good_token,
+        step.losses,
+        step.lost,
+        step.begun,
+    )
     return (step.state, live, doors, tuple(sorted(step.last.items())), marks)

@@ -98,6 +98,7 @@ class Step:
     late_token: bool = False
     good_token: bool = False
     losses: int = 0
+    lost: Purpose | None = None
     begun: bool = False
 
     @property
@@ -257,10 +258,11 @@ class Reference:
         step.live[purpose] = Run(purpose, nodes, serial=self.serial)
 
     def drop(self, step: Step, run: Run, *, lost: bool = False) -> None:
-        """An attempt ends, or is given up; in a row are only losses of the newest."""
+        """An attempt ends, or is given up; in a row are only losses of the newest, each for the same purpose."""
         del step.live[run.purpose]
         if run.newest:
-            step.losses = min(step.losses + 1, MAX_LOSSES) if lost else 0
+            before = step.losses if step.lost is run.purpose else 0
+            step.losses, step.lost = (min(before + 1, MAX_LOSSES), run.purpose) if lost else (0, None)
 
     def verdict(self, ticket: Ticket, step: Step) -> StepState:
         states = [step.last.get(node, NodeState.NOT_STARTED) for node in self.wanted(ticket, step)]

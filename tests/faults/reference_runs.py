@@ -149,12 +149,10 @@ class Runners(Reference):
 
     def _again(self, ticket: Ticket, step: Step, run: Run) -> None:
         self.drop(step, run, lost=True)
-        if run.purpose is Purpose.PROBE:
-            return
         if step.losses < MAX_LOSSES:
             self.create(step, run.purpose, run.nodes)
         elif run.purpose is Purpose.PLAN:
             self.move(step, StepState.PLAN_FAILED)
             self.advance(ticket)
-        else:
+        elif run.purpose is Purpose.RUN:
             self.start_planning(ticket, step, step.retry_nodes)

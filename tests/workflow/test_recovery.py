@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from autorke.core.db import transaction
 from autorke.core.settings import get_settings
 from autorke.worker import process, runner
-from autorke.workflow import commands, engine, outbox, patience, results
+from autorke.workflow import commands, engine, lifecycle, outbox, patience, results
 from autorke.workflow.definition import Outcome
 from autorke.workflow.errors import DeathNotProven, Fenced, ReasonNeeded, SecondPersonNeeded, UnknownNodes
 from autorke.workflow.models import Attempt, Outbox, StepRow, Ticket
@@ -58,6 +58,30 @@ def test_a_run_that_is_lost_before_its_intent_starts_again_by_itself_but_not_for
     assert desk.steps(ticket)["configure"] == "PLANNING"
     assert world.journal == []
     assert desk.finish(ticket) == "SUCCEEDED"
+
+
+def test_a_probe_that_is_lost_is_made_again_but_not_for_ever(desk: Desk) -> None:
+    """And the losses of probes are none of the plan's that comes after them."""
+    ticket = desk.submit(nodes=["a"])
+    desk.until(ticket, "change", "READY")
+    begin_and_vanish(desk, ["a"])
+    desk.reconcile(SEEING)
+    for _ in range(3):
+        claimed(desk)
+        silence()
+        desk.reconcile(BLIND)
+        assert desk.steps(ticket)["change"] == "UNKNOWN"
+    probes = desk.attempts(ticket, "change", "PROBE")
+    assert [(one.state, one.reason, one.node_ids) for one in probes] == [("ABANDONED", lifecycle.LOST, ["a"])] * 3
+    assert desk.ready() == []
+    (run,) = desk.attempts(ticket, "change")
+    with transaction() as session:
+        commands.resolve(session, ticket, run.id, USER, {"a": False}, "looked at the machine")
+        commands.retry(session, ticket, "change", USER)
+    claimed(desk)
+    silence()
+    desk.reconcile(BLIND)
+    assert desk.steps(ticket)["change"] == "PLANNING"
 
 
 def test_a_second_runner_for_one_claim_ends_without_touching_the_first(

@@ -22,6 +22,7 @@ LOST_PLAN = "workflow/test_recovery.py::test_a_plan_that_is_lost_again_and_again
 LOST_RUN = (
     "workflow/test_recovery.py::test_a_run_that_is_lost_before_its_intent_starts_again_by_itself_but_not_for_ever"
 )
+LOST_PROBE = "workflow/test_recovery.py::test_a_probe_that_is_lost_is_made_again_but_not_for_ever"
 PROOF = "workflow/test_recovery.py::test_unknown_needs_proof_or_two_people"
 COMMITS = "workflow/test_recovery.py::test_no_step_is_lost_or_doubled_when_every_commit_fails_once"
 SWITCH = "workflow/test_wishes.py::test_the_stop_all_switch_stops_claims_and_claims_that_have_not_begun"
@@ -282,10 +283,11 @@ LOST = (
         "lost: claims are repeated a few times only",
         "P7",
         LIFECYCLE,
-        "if attempts.in_a_row(session, step, LOST) < MAX_LOSSES:",
+        "if attempts.in_a_row(session, step, purpose, LOST) < MAX_LOSSES:",
         "if True:",
         LOST_PLAN,
         LOST_RUN,
+        LOST_PROBE,
     ),
     guard(
         "lost: silence is waited for",
