@@ -17,6 +17,7 @@ from autorke.drivers.ssh.commands import command_line, converse, seconds_there
 from autorke.drivers.ssh.dialing import unreachable
 from autorke.drivers.ssh.errors import BadArgument, CommandEnded, ConnectionLost
 from autorke.drivers.ssh.files import write_atomically
+from autorke.drivers.ssh.ordered import in_order
 from autorke.drivers.ssh.stream import ChannelStream
 from autorke.drivers.streamlocal import open_streamlocal
 
@@ -89,19 +90,18 @@ class SshRemote:
 
     def open_unix(self, path: str, *, timeout: float = 10.0) -> ByteStream:
         """Raises ForwardingRefused: socket missing, denied or unattended, or forwarding forbidden (sshd tells not)."""
-        return ChannelStream(self._open(path, lambda: open_streamlocal(self._transport, path, timeout), timeout))
+        opened = self._open(path, lambda: open_streamlocal(self._transport, path, timeout), timeout)
+        return ChannelStream(in_order(opened))
 
     def open_tcp(self, host: str, port: int, *, timeout: float = 10.0) -> ByteStream:
         """Raises ForwardingRefused: nobody listens there, or forwarding is forbidden."""
         origin = ("127.0.0.1", 0)
-        where = f"{host}:{port}"
-        return ChannelStream(
-            self._open(
-                where,
-                lambda: self._transport.open_channel("direct-tcpip", (host, port), origin, timeout=timeout),
-                timeout,
-            )
+        opened = self._open(
+            f"{host}:{port}",
+            lambda: self._transport.open_channel("direct-tcpip", (host, port), origin, timeout=timeout),
+            timeout,
         )
+        return ChannelStream(in_order(opened))
 
     def write_file(self, path: str, data: bytes, *, mode: int = 0o600, sudo: bool = False) -> None:
         """Replace the file at once, or leave it untouched. Raises RemoteCommandFailed."""
@@ -141,7 +141,8 @@ class SshRemote:
         patience = time.monotonic() + min(timeout, _SECONDS_FOR_A_SESSION)
         while True:
             try:
-                return self._open("a session", lambda: self._transport.open_session(timeout=timeout), timeout)
+                opened = self._open("a session", lambda: self._transport.open_session(timeout=timeout), timeout)
+                return in_order(opened)
             except ForwardingRefused:
                 if time.monotonic() > patience:
                     raise

@@ -26,6 +26,7 @@ def test_many_threads_share_one_connection_per_machine(make_sshd: Callable[..., 
     with ssh.ConnectionPool() as pool:
         outcomes = fan_out(targets, lambda target: pool.get(target).run(["true"]).exit_code)
 
+        assert [outcome.error for outcome in outcomes if outcome.error] == []
         assert [outcome.value for outcome in outcomes] == [0] * 30
         assert len(server.sessions()) == 3
     assert all_gone(server)
@@ -38,6 +39,7 @@ def test_a_bastion_is_connected_once_for_all_machines_behind_it(sshd: Sshd, make
     with ssh.ConnectionPool() as pool:
         outcomes = fan_out(targets, lambda target: pool.get(target).run(["true"]).exit_code)
 
+        assert [outcome.error for outcome in outcomes if outcome.error] == []
         assert [outcome.value for outcome in outcomes] == [0] * 20
         assert len(bastion.sessions()) == 1
     assert all_gone(bastion)
