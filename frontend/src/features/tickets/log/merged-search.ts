@@ -71,14 +71,16 @@ export function useMergedSearch(place: Place, held: Held, text: string, level: L
   const step = async (back: boolean, from: number): Promise<number | null> => {
     const at = index ?? from;
     const near = back ? found[indexFrom(found, at) - 1] : found[indexFrom(found, at + 1)];
+    if (near === undefined && sought.busy) return null;
     const begins = state === null || near !== undefined ? [] : beginsOf(state, back);
-    const result = begins.length > 0 && !sought.busy ? await sought.seek(begins, back) : "none";
+    const result = begins.length > 0 ? await sought.seek(begins, back) : "none";
+    if (result === "stopped") return null;
     if (result === "found") {
       const { at } = feed.snapshot()!.opened;
       setCurrent(typeof at === "string" ? null : at);
       return null;
     }
-    const next = near ?? (result === "none" && !sought.busy ? stepFrom(found, at, back) : null);
+    const next = near ?? stepFrom(found, at, back);
     setCurrent(next === null ? null : (lines[next] ?? null));
     return next;
   };
