@@ -31,6 +31,7 @@ INSIDE = {
     "drivers/ssh/connecting.py": "logs in over the socket of dialing.py",
     "drivers/ssh/hostkeys.py": "reads a key over the socket of dialing.py",
     "drivers/ssh/keys.py": "reads key texts",
+    "drivers/ssh/ordered.py": "sends what is said over a channel of SshRemote",
     "drivers/ssh/stream.py": "wraps a channel of SshRemote",
     "drivers/streamlocal.py": "opens a channel for SshRemote",
     "integrations/cmdb/__init__.py": "names a type",
