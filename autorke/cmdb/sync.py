@@ -170,8 +170,8 @@ def _apply(connection: Connection, run_id: UUID, terms: Terms) -> None:
 
 def _fail(run_id: UUID, outcome: Outcome, error: AutoRkeError) -> None:
     with transaction() as session:
-        run = session.get_one(CmdbRun, run_id)
-        if run.outcome != Outcome.RUNNING.value:  # only the answer to its commit was lost: it did end well
+        run = session.get_one(CmdbRun, run_id, with_for_update=True)  # a commit whose answer was lost may be under way
+        if run.outcome != Outcome.RUNNING.value:
             return
         run.outcome, run.ended_at, run.error = outcome.value, db_now(session), error.as_json()
     log.info("cmdb sync ended", extra={"run": str(run_id), "outcome": outcome.value})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 from uuid import UUID
 
@@ -136,3 +137,30 @@ def test_a_run_whose_commit_was_not_answered_stays_as_committed(
     monkeypatch.setattr(sync, "_apply", unanswered)
     run = _sync(source_id, Cmdb([row(1)]))
     assert (run.outcome, run.created, run.error) == ("ok", 1, None)
+
+
+def test_a_run_whose_commit_is_still_under_way_is_waited_for(source_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection broke before the server had written it: what it then says is not overwritten."""
+    waits = text("select count(*) from pg_locks where not granted")
+    commits: list[threading.Thread] = []
+
+    def under_way(_connection: object, run_id: UUID, _terms: object) -> None:
+        open_one = db.get_engine().connect()
+        open_one.execute(text("update cmdb_run set outcome = 'ok' where id = :id"), {"id": run_id})
+
+        def commit_once_waited_for() -> None:
+            deadline = time.monotonic() + 60
+            with db.get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as looking:
+                while not looking.execute(waits).scalar_one() and time.monotonic() < deadline:
+                    time.sleep(0.01)
+            open_one.commit()
+            open_one.close()
+
+        commits.append(threading.Thread(target=commit_once_waited_for))
+        commits[0].start()
+        raise OperationalError("commit", {}, Exception("connection lost"))
+
+    monkeypatch.setattr(sync, "_apply", under_way)
+    run = _sync(source_id, Cmdb([row(1)]))
+    commits[0].join(60)
+    assert (run.outcome, run.error) == ("ok", None)
