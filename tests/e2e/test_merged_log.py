@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import Visit
 from tests.e2e.log_desk import ERROR, LINES, address, row, say, waiting
+from tests.e2e.visitor import Visitor
 from tests.story.people import Person
 from tests.story.stack import Stack
 
@@ -23,13 +24,17 @@ def ticket(people: dict[str, Person], cluster: dict[str, Any], stack: Stack) -> 
         yield made
 
 
-def test_a_search_over_all_nodes_finds_what_was_not_loaded(
-    visit: Visit, people: dict[str, Person], ticket: dict[str, Any]
-) -> None:
+@pytest.fixture
+def visitor(visit: Visit, ticket: dict[str, Any]) -> Visitor:
+    """Somebody who looks at the log of all nodes, from its beginning."""
     visitor = visit(language="en")
-    page = visitor.page
     visitor.sign_in("viewer", path=address(ticket, step="configure"))
-    expect(page.locator(".log-node").first).to_be_visible()
+    expect(visitor.page.locator(".log-node").first).to_be_visible()
+    return visitor
+
+
+def test_a_search_over_all_nodes_finds_what_was_not_loaded(visitor: Visitor) -> None:
+    page = visitor.page
     far, near = LINES - 1234, LINES // 4
     counter = page.get_by_test_id("log-counter")
     for n in (far, near, far):
@@ -47,13 +52,8 @@ def test_a_search_over_all_nodes_finds_what_was_not_loaded(
     expect(page.locator(".log-line").first).to_be_visible()
 
 
-def test_the_first_error_of_all_nodes_is_found_though_it_was_not_loaded(
-    visit: Visit, people: dict[str, Person], ticket: dict[str, Any]
-) -> None:
-    visitor = visit(language="en")
+def test_the_first_error_of_all_nodes_is_found_though_it_was_not_loaded(visitor: Visitor) -> None:
     page = visitor.page
-    visitor.sign_in("viewer", path=address(ticket, step="configure"))
-    expect(page.locator(".log-node").first).to_be_visible()
     page.get_by_role("combobox", name="Level").click()
     page.get_by_title("Errors only").click()
     page.get_by_role("button", name="Search further").click()

@@ -24,7 +24,7 @@ from autorke.workflow.reconcile import Host, reconcile
 from autorke.workflow.states import NodeState
 from tests.workflow.conftest import USER, Desk
 from tests.workflow.toy import World
-from tests.workflow.vanish import BLIND, SEEING, begin_and_vanish, claimed, silence
+from tests.workflow.vanish import BLIND, SEEING, begin_and_vanish, claim_and_vanish, claimed, silence
 
 # claims that never begin -----------------------------------------------------------------------------------------
 
@@ -32,9 +32,7 @@ from tests.workflow.vanish import BLIND, SEEING, begin_and_vanish, claimed, sile
 def test_a_plan_that_is_lost_again_and_again_needs_a_person(desk: Desk) -> None:
     ticket = desk.submit()
     for _ in range(3):
-        claimed(desk)
-        silence()
-        desk.reconcile(BLIND)
+        claim_and_vanish(desk)
     assert desk.ready() == []
     assert desk.steps(ticket)["configure"] == "PLAN_FAILED"
     assert desk.state(ticket) == "ATTENTION"
@@ -48,13 +46,9 @@ def test_a_run_that_is_lost_before_its_intent_starts_again_by_itself_but_not_for
     desk.until(ticket, "configure", "WAIT_PRE_GATE")
     desk.decide(ticket)
     for _ in range(2):
-        claimed(desk)
-        silence()
-        desk.reconcile(BLIND)
+        claim_and_vanish(desk)
         assert desk.steps(ticket)["configure"] == "READY"
-    claimed(desk)
-    silence()
-    desk.reconcile(BLIND)
+    claim_and_vanish(desk)
     assert desk.steps(ticket)["configure"] == "PLANNING"
     assert world.journal == []
     assert desk.finish(ticket) == "SUCCEEDED"
@@ -67,9 +61,7 @@ def test_a_probe_that_is_lost_is_made_again_but_not_for_ever(desk: Desk) -> None
     begin_and_vanish(desk, ["a"])
     desk.reconcile(SEEING)
     for _ in range(3):
-        claimed(desk)
-        silence()
-        desk.reconcile(BLIND)
+        claim_and_vanish(desk)
         assert desk.steps(ticket)["change"] == "UNKNOWN"
     probes = desk.attempts(ticket, "change", "PROBE")
     assert [(one.state, one.reason, one.node_ids) for one in probes] == [("ABANDONED", lifecycle.LOST, ["a"])] * 3
@@ -78,9 +70,7 @@ def test_a_probe_that_is_lost_is_made_again_but_not_for_ever(desk: Desk) -> None
     with transaction() as session:
         commands.resolve(session, ticket, run.id, USER, {"a": False}, "looked at the machine")
         commands.retry(session, ticket, "change", USER)
-    claimed(desk)
-    silence()
-    desk.reconcile(BLIND)
+    claim_and_vanish(desk)
     assert desk.steps(ticket)["change"] == "PLANNING"
 
 

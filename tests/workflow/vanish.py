@@ -33,6 +33,13 @@ def claimed(desk: Desk) -> Claim:
     return held
 
 
+def claim_and_vanish(desk: Desk) -> None:
+    """A runner is started and is never heard of, and a host that cannot look for it judges."""
+    claimed(desk)
+    silence()
+    desk.reconcile(BLIND)
+
+
 def begin_and_vanish(desk: Desk, started: list[str]) -> Claim:
     """A runner commits its intent, starts these nodes, and is never heard of again."""
     held = claimed(desk)
