@@ -54,9 +54,14 @@ def test_a_search_over_all_nodes_finds_what_was_not_loaded(visitor: Visitor) -> 
 
 def test_the_first_error_of_all_nodes_is_found_though_it_was_not_loaded(visitor: Visitor) -> None:
     page = visitor.page
+    searches: list[str] = []
+    page.on("request", lambda request: searches.append(request.url) if "level=" in request.url else None)
+    page.keyboard.press("n")  # nothing is looked for yet, so this is no search
     page.get_by_role("combobox", name="Level").click()
     page.get_by_title("Errors only").click()
     page.get_by_role("button", name="Search further").click()
     expect(row(page, ERROR)).to_contain_text("ERROR")
     expect(row(page, ERROR)).to_be_in_viewport()
+    assert searches
+    assert all("level=error" in url for url in searches), searches
     visitor.check_accessible()

@@ -91,6 +91,7 @@ function useMergedLog(props: MergedLogProps) {
     tell({ kind: "toggle" });
   };
   const show = async (back: boolean) => {
+    if (search.q === "" && lines.length > 0) return; // nothing is looked for
     tell({ kind: "away" });
     const found = await search.step(back, top.current - 1);
     if (found !== null) list.current?.show(found);
